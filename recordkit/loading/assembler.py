@@ -18,10 +18,11 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, with_places
 from recordkit.loading.array_pool import ArrayPool
 from recordkit.loading.batch import Batch
-from recordkit.loading.engine import BatchArrays, Engine, Request, sample_location, with_sample_location
+from recordkit.loading.batch_format import BatchFormat
+from recordkit.loading.engine import BatchArrays, Request, sample_location, with_sample_location
 from recordkit.loading.labels import LabelReader
-from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import find_format
+from recordkit.loading.native import choose_engine
+from recordkit.loading.options import LoaderOptions
 from recordkit.loading.timing import Timing
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.sampler import BatchIndices, Sampler
@@ -66,15 +67,11 @@ class BatchAssembler:
     ----------
     dataset : RecordDataset
     sampler : Sampler
-    plan : LoadPlan
-    engine : type of Engine
-    labels : LabelReader
-    on_error : {"raise", "skip", "replace"}
-        See `recordkit.loading.loader.Loader`.
+    options : LoaderOptions
+        Of these, the engine, `on_error` and `memory`.
+    batch_format : BatchFormat
     n_threads : int
         Number of threads that share the assembler.
-    memory : int, str or None
-        See `recordkit.loading.loader.Loader`.
 
     Attributes
     ----------
@@ -83,8 +80,6 @@ class BatchAssembler:
     n_items_ahead : int
         Number of work items that the batches' part has room for.
     engine : Engine
-    item : ItemFormat
-        Shape and dtype of a sample in a batch.
     bad_samples : list of BadSample
         Samples that could not be loaded, each once.
     batches_per_item : int
@@ -92,8 +87,6 @@ class BatchAssembler:
 
     Raises
     ------
-    ImageError, FormatError
-        The first samples cannot be loaded, so the size of an image or the number of labels is not known.
     PlanError
         The budget has no room for three batches.
     """
@@ -102,26 +95,24 @@ class BatchAssembler:
         self,
         dataset: RecordDataset,
         sampler: Sampler,
-        plan: LoadPlan,
-        engine: type[Engine],
+        options: LoaderOptions,
+        batch_format: BatchFormat,
         *,
-        labels: LabelReader,
-        on_error: str,
         n_threads: int,
-        memory: int | str | None,
     ) -> None:
-        self.item = item = find_format(dataset, plan)
+        self._item = item = batch_format.item
         self._dataset = dataset
         self._sampler = sampler
-        self._on_error = on_error
-        self._labels = labels
+        self._on_error = options.on_error
+        self._labels = LabelReader(dataset, batch_format.labels)
         self.bad_samples: list[BadSample] = []
         self._bad_samples: dict[int, BadSample] = {}  # by index
-        batch_bytes = math.prod(self.item.shape) * item.dtype.itemsize * sampler.batch_size
-        self.memory = _choose_memory(memory, batch_bytes)
+        batch_bytes = math.prod(item.shape) * item.dtype.itemsize * sampler.batch_size
+        self.memory = _choose_memory(options.memory, batch_bytes)
         self.batches_per_item, self.n_items_ahead = _choose_items(self.memory, batch_bytes, n_threads)
         self._pool = ArrayPool(item.dtype, n_kept=self.n_items_ahead + _N_ITEMS_TAKEN)
-        self.engine = engine(dataset, plan, item, _image_budget(self.memory, batch_bytes, n_threads))
+        budget = _image_budget(self.memory, batch_bytes, n_threads)
+        self.engine = choose_engine(options.engine)(dataset, batch_format.plan, item, budget)
 
     def load(self, epoch: int, start: int, numbers: range, timing: Timing, stopped: bytearray) -> LoadedBatches:
         """Load consecutive batches, up to the first sample whose error ends the epoch.
@@ -145,7 +136,7 @@ class BatchAssembler:
         n = len(indices)
         # Rows that are not loaded have zeros, which are whole numbers.
         labels = np.zeros((n, self._labels.n_columns), np.float32)
-        arrays = BatchArrays(self._pool.take((n, *self.item.shape)), labels)
+        arrays = BatchArrays(self._pool.take((n, *self._item.shape)), labels)
         request = Request(epoch, positions, indices, stopped)
         failures = self.engine.load(request, arrays)
         error = None

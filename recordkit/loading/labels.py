@@ -1,7 +1,7 @@
 """The labels of a batch: whole numbers or fractions, one array or as many numbers as each sample has.
 
-The type is decided once for a dataset, so that all batches have the same. "auto" looks at the labels of some samples
-(`recordkit.loading.probe.look_at`), because a pass over all of them would take minutes for millions of records. A later
+The type is decided once for a dataset, so that all batches have the same. "auto" probes the labels of some samples
+(`recordkit.loading.probe.probed_indices`), because a pass over all would take minutes for millions of records. A later
 label that is not a whole number is an error, never a rounded number; so is an exact label that float32 would round.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError
 from recordkit.loading.engine import sample_location
-from recordkit.loading.probe import count_labels, look_at
+from recordkit.loading.probe import count_labels, probed_indices
 
 FORMS = ("array", "pad", "list")
 LABEL_DTYPES = ("stored", "auto", "int64", "float32")
@@ -40,25 +40,48 @@ class BatchLabels(NamedTuple):
     n_labels: NDArray[np.int64] | None
 
 
-class LabelReader:
-    """Makes the labels of batches.
+class LabelFormat(NamedTuple):
+    """The format of the labels of all batches.
+
+    Attributes
+    ----------
+    form : {"array", "pad", "list"}
+        "array": all samples have as many labels as the first one. "pad": any number, filled up with `PADDING` to the
+        widest sample of the batch. "list": an array for each sample.
+    dtype : {"int64", "float32"}
+    n_columns : int
+        Number of labels of a sample that the engine reads into `BatchArrays.labels`: 0 if they differ, which are read
+        by `LabelReader`.
+    """
+
+    form: str
+    dtype: str
+    n_columns: int
+
+
+def check_label_options(form: str, dtype: str) -> None:
+    """Refuse values that the arguments `label` and `label_dtype` of a loader cannot have.
+
+    Raises
+    ------
+    PlanError
+        `form` or `dtype` is not allowed.
+    """
+    for name, value, allowed in (("label", form, FORMS), ("label_dtype", dtype, LABEL_DTYPES)):
+        if value not in allowed:
+            raise PlanError(argument=name, expected=f"one of {', '.join(allowed)}", got=repr(value))
+
+
+def find_label_format(dataset: RecordDataset, *, form: str, dtype: str) -> LabelFormat:
+    """Return the format of the labels of a dataset.
 
     Parameters
     ----------
     dataset : RecordDataset
     form : {"array", "pad", "list"}
-        "array": all samples have as many labels as the first one. "pad": any number, filled up with `PADDING` to the
-        widest sample of the batch. "list": an array for each sample.
     dtype : {"stored", "auto", "int64", "float32"}
-        "stored": int64 if the dataset has exact labels, otherwise float32. "auto": int64 also if all labels that were
-        looked at are whole numbers.
-
-    Attributes
-    ----------
-    n_columns : int
-        Number of labels of a sample that the engine reads into `BatchArrays.labels`: 0 if they differ, which are read
-        here.
-    dtype : {"int64", "float32"}
+        "stored": int64 if the dataset has exact labels, otherwise float32. "auto": int64 also if the labels of some
+        samples are whole numbers.
 
     Raises
     ------
@@ -66,6 +89,28 @@ class LabelReader:
         `form` or `dtype` is not allowed.
     FormatError
         No sample can be read.
+    """
+    check_label_options(form, dtype)
+    n_columns = count_labels(dataset) if form == "array" else 0
+    if dtype == "stored":
+        dtype = "int64" if dataset.has_exact_labels else "float32"
+    elif dtype == "auto":
+        dtype = "int64" if dataset.has_exact_labels or _have_whole_labels(dataset) else "float32"
+    return LabelFormat(form, dtype, n_columns)
+
+
+class LabelReader:
+    """Makes the labels of batches.
+
+    Parameters
+    ----------
+    dataset : RecordDataset
+    label_format : LabelFormat
+
+    Attributes
+    ----------
+    n_columns : int
+        See `LabelFormat`.
 
     Examples
     --------
@@ -75,24 +120,16 @@ class LabelReader:
     >>> with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
     ...     for key, label in enumerate([[7], [8, 2, 3]]):
     ...         writer.write_idx(key, pack(IRHeader(0, label, key, 0), b"jpeg"))
-    >>> reader = LabelReader(rk.RecordDataset(prefix), form="pad", dtype="auto")
+    >>> dataset = rk.RecordDataset(prefix)
+    >>> reader = LabelReader(dataset, find_label_format(dataset, form="pad", dtype="auto"))
     >>> label, n_labels = reader.read(np.empty((2, 0), np.float32), np.arange(2))
     >>> label.tolist(), n_labels.tolist()
     ([[7, -1, -1], [8, 2, 3]], [1, 3])
     """
 
-    def __init__(self, dataset: RecordDataset, *, form: str, dtype: str) -> None:
-        for name, value, allowed in (("label", form, FORMS), ("label_dtype", dtype, LABEL_DTYPES)):
-            if value not in allowed:
-                raise PlanError(argument=name, expected=f"one of {', '.join(allowed)}", got=repr(value))
+    def __init__(self, dataset: RecordDataset, label_format: LabelFormat) -> None:
         self._dataset = dataset
-        self._form = form
-        self.n_columns = count_labels(dataset) if form == "array" else 0
-        if dtype == "stored":
-            dtype = "int64" if dataset.has_exact_labels else "float32"
-        elif dtype == "auto":
-            dtype = "int64" if dataset.has_exact_labels or _look_whole(dataset) else "float32"
-        self.dtype = dtype
+        self._form, self._dtype, self.n_columns = label_format
 
     def read(self, rows: NDArray[np.float32], indices: NDArray[np.int64]) -> BatchLabels:
         """Return the labels of samples.
@@ -125,9 +162,9 @@ class LabelReader:
 
     def _converted(self, label: NDArray[Any], bounds: NDArray[np.uint64], indices: NDArray[np.int64]) -> NDArray[Any]:
         """Return the labels with the type of all batches; those of sample i are numbers ``bounds[i]`` and following."""
-        if self.dtype == label.dtype.name:
+        if self._dtype == label.dtype.name:
             return label
-        if self.dtype == "float32":
+        if self._dtype == "float32":
             fits = label.astype(np.float32).astype(np.int64) == label  # exact labels, which are int64
             expected, advice = "labels that float32 holds exactly", "give `label_dtype=int64`"
         else:
@@ -145,7 +182,7 @@ class LabelReader:
                 got=label.ravel()[number],
                 advice=advice,
             )
-        return label.astype(self.dtype)
+        return label.astype(self._dtype)
 
 
 def _are_whole(labels: NDArray[Any]) -> NDArray[np.bool_]:
@@ -154,10 +191,10 @@ def _are_whole(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return are_whole
 
 
-def _look_whole(dataset: RecordDataset) -> bool:
+def _have_whole_labels(dataset: RecordDataset) -> bool:
     """Tell whether the labels of some samples are whole numbers; False if none of them can be read."""
     seen = []
-    for index in look_at(dataset):
+    for index in probed_indices(dataset):
         with contextlib.suppress(FormatError):
             seen.append(bool(_are_whole(dataset.labels_at(np.array([index]))[0]).all()))
             if not seen[-1]:

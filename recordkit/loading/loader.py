@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
-import os
-import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from threading import RLock
 from typing import Any, NoReturn
-from weakref import ref
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError, enumerate_some, plural, quoted, with_places
-from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
+from recordkit.loading.assembler import BadSample, BatchAssembler
 from recordkit.loading.batch import Batch
+from recordkit.loading.batch_format import BatchFormat, find_batch_format
+from recordkit.loading.epoch import EpochBatches, EpochParts, EpochProgress, ProcessLock
 from recordkit.loading.fetching import plan_uses
-from recordkit.loading.labels import LabelReader
-from recordkit.loading.native import choose_engine
-from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import find_channels
-from recordkit.loading.read_ahead import ReadAhead
-from recordkit.loading.timing import Timing, count_disk_reads
-from recordkit.sampling.order import Order, Sequential, Shuffled
-from recordkit.sampling.sampler import Sampler
+from recordkit.loading.options import LoaderOptions
+from recordkit.loading.timing import Timing
+from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.state import LoaderState, check_epoch
-from recordkit.threads import ThreadedMap, count_threads
-
-ON_ERROR = ("raise", "skip", "replace")
+from recordkit.threads import count_threads
 
 
 class Loader:
@@ -170,109 +160,70 @@ class Loader:
         cache_dir: str | Path | None = None,
         cache_bytes: int | str | None = None,
     ) -> None:
-        self._arguments: dict[str, Any] = {  # for a copy of this loader
-            "batch_size": batch_size,
-            "transforms": transforms,
-            "shuffle": shuffle,
-            "seed": seed,
-            "threads": threads,
-            "engine": engine,
-            "dtype": dtype,
-            "layout": layout,
-            "channels": channels,
-            "label": label,
-            "label_dtype": label_dtype,
-            "last_batch": last_batch,
-            "rank": rank,
-            "on_error": on_error,
-            "check": check,
-            "exact": exact,
-            "memory": memory,
-        }
-        if on_error not in ON_ERROR:
-            raise PlanError(argument="on_error", expected=f"one of {', '.join(ON_ERROR)}", got=repr(on_error))
-        if not (isinstance(rank, Sequence) and len(rank) == 2):
-            raise PlanError(argument="rank", expected="(number of this loader, number of loaders)", got=repr(rank))
-        if not isinstance(shuffle, bool | Order):
-            raise PlanError(argument="shuffle", expected="True, False or an order such as Pages(n)", got=repr(shuffle))
-        # The arguments are checked before files are opened, as far as they do not depend on them.
-        plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
-        engine_type = choose_engine(engine)
-        self.threads = count_threads(threads)
-        self.dataset = _open_dataset(path, check, on_error, cache_dir, cache_bytes)
-        n_samples = len(self.dataset)
-        if len(self.dataset.files) > 1:
-            _ = self.dataset.classes  # raises if a label means one class in one file and another one in the next
-            if unnamed := self.dataset.unnamed_files:
-                advice = f"name them with 'recordkit relabel {quoted(unnamed[0])} NEW --classes FILE', and use NEW"
-                got = f"none in {plural(len(unnamed), 'file')}, so that one label may mean two classes"
-                text = f"{unnamed[0]}: expected class names, as other files have, got {got}; {advice}"
-                warnings.warn(text, UserWarning, stacklevel=2)
-        if not n_samples:
-            raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
-        plan = find_channels(self.dataset, plan)
-        order = _make_order(n_samples, plan.seed, shuffle=shuffle)
-        self._sampler = Sampler(
-            order=order,
+        options = LoaderOptions(
             batch_size=batch_size,
-            rank=rank[0],
-            n_ranks=rank[1],
-            last_batch=last_batch,  # type: ignore[arg-type]  # any str, which Sampler checks
-        )
-        if not len(self):
-            raise PlanError(
-                argument="last_batch",
-                expected=f"enough samples for a batch of {batch_size} for each of {rank[1]} ranks with 'drop'",
-                got=order.n,
-                advice="make `batch_size` smaller, or keep or pad the last batch",
-            )
-        self._uses = plan_uses(self.dataset, order)
-        labels = LabelReader(self.dataset, form=label, dtype=label_dtype)
-        self._assembler = BatchAssembler(
-            self.dataset,
-            self._sampler,
-            plan,
-            engine_type,
-            labels=labels,
+            transforms=transforms,
+            shuffle=shuffle,
+            seed=seed,
+            threads=threads,
+            engine=engine,
+            dtype=dtype,
+            layout=layout,
+            channels=channels,
+            label=label,
+            label_dtype=label_dtype,
+            last_batch=last_batch,
+            rank=rank,
             on_error=on_error,
-            n_threads=self.threads,
+            check=check,
+            exact=exact,
             memory=memory,
+            cache_dir=cache_dir,
+            cache_bytes=cache_bytes,
         )
-        self.memory = self._assembler.memory
-        self.engine = engine_type.name
-        self.channels: int = plan.channels
-        self.label_dtype = labels.dtype
-        self.bad_samples: list[BadSample] = self._assembler.bad_samples
+        self._open(path, options)
+
+    def _open(
+        self,
+        path: str | Path | Sequence[str | Path] | RecordDataset,
+        options: LoaderOptions,
+        batch_format: BatchFormat | None = None,
+    ) -> None:
+        """Open the dataset and prepare the epochs. Samples are probed unless the format is known and the dataset's."""
+        self._options = options
+        self.threads = count_threads(options.threads)
+        self.dataset = options.open_dataset(path)
+        if batch_format is None:
+            _check_classes(self.dataset)
+        if not len(self.dataset):
+            raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
+        self._sampler = sampler = options.make_sampler(len(self.dataset))
+        if batch_format is None or batch_format.fingerprint != self.dataset.fingerprint:
+            batch_format = find_batch_format(
+                self.dataset, options.plan, label=options.label, label_dtype=options.label_dtype
+            )
+        self._format = batch_format
+        self.channels: int = batch_format.plan.channels
+        self.label_dtype = batch_format.labels.dtype
+        uses = plan_uses(self.dataset, sampler.order)
+        assembler = BatchAssembler(self.dataset, sampler, options, batch_format, n_threads=self.threads)
+        self.memory = assembler.memory
+        self.engine = assembler.engine.name
+        self.bad_samples: list[BadSample] = assembler.bad_samples
         self.timing = Timing()
-        self._state = LoaderState(
-            fingerprint=self.dataset.fingerprint, n_samples=n_samples, order=repr(order), seed=plan.seed
+        self._parts = EpochParts(self.dataset, sampler, assembler, uses, self.threads)
+        self._start = LoaderState(  # and what every position of this loader has in common
+            fingerprint=batch_format.fingerprint,
+            n_samples=len(self.dataset),
+            order=repr(sampler.order),
+            seed=options.plan.seed,
         )
-        # Number of batches yielded since the position of `_state`, where the epoch was begun or resumed.
-        self._n_yielded = 0
-        self._was_left_early = False
-        self._epoch_batches: _SharedBatches | None = None
-        self._lock, self._process = RLock(), os.getpid()
-        self._loaded_ref: Callable[[], ThreadedMap[LoadedBatches] | None] = lambda: None
+        self._progress = EpochProgress()
+        self._batches: EpochBatches | None = None
+        self._lock = ProcessLock()
 
     def __repr__(self) -> str:
-        return self.describe(len(self))
-
-    def describe(self, n_batches: int) -> str:
-        """Return samples, batches, their format, order, engine and files in one line.
-
-        Parameters
-        ----------
-        n_batches : int
-            Number of batches of an epoch, which `recordkit.interop.torch.Loader` divides among workers.
-        """
-        item = self._assembler.item
-        shuffled = "" if isinstance(self._sampler.order, Sequential) else ", shuffled"
-        threads = plural(self.threads, "thread")
-        return with_places(
-            f"<Loader of {plural(len(self.dataset), 'sample')}{shuffled} in {plural(n_batches, 'batch')} of "
-            f"{item.dtype} {(self._sampler.batch_size, *item.shape)}, labels {self.label_dtype}: "
-            f"epoch {self.epoch}, {threads} of the {self.engine} engine: {enumerate_some(self.dataset.files, limit=3)}>"
-        )
+        return describe_loader(self, len(self))
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -281,12 +232,13 @@ class Loader:
     @property
     def epoch(self) -> int:
         """Number of the epoch that is under way, or of the next one."""
-        return self._state.epoch
+        return self._progress.epoch + self._progress.is_finished
 
     def state_dict(self) -> dict[str, int | str]:
         """Return the position after the last batch that was yielded, as a dict for JSON."""
-        position = self._sampler.position(self._n_yielded, start=self._state.position)
-        return self._state.at(epoch=self.epoch, position=position).to_dict()
+        progress = self._progress
+        position = self._sampler.position(progress.n_yielded, start=progress.start)
+        return self._start.at(epoch=self.epoch, position=0 if progress.is_finished else position).to_dict()
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Resume at the position of another loader, whose batch size, rank and number of ranks may differ.
@@ -296,12 +248,10 @@ class Loader:
         FormatError, PlanError
             `state` is not a state, or was saved for other data or another order.
         """
-        new_state = LoaderState.from_dict(state, current=self._state)
+        new_state = LoaderState.from_dict(state, current=self._start)
         self._sampler.n_batches(start=new_state.position)  # raises if the epoch does not have that position
         self._stop(is_replaced=True)
-        self._state = new_state
-        self._n_yielded = 0
-        self._was_left_early = False
+        self._progress = EpochProgress(new_state.epoch, new_state.position)
 
     def set_epoch(self, epoch: int) -> None:
         """Begin the next iteration with this epoch. Without a call the epochs follow each other.
@@ -315,10 +265,15 @@ class Loader:
         self.load_state_dict(self.state_dict() | {"epoch": int(epoch), "position": 0})
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"arguments": self._arguments, "dataset": self.dataset, "state": self.state_dict()}
+        return {
+            "dataset": self.dataset,
+            "options": self._options,
+            "format": self._format,
+            "state": self.state_dict(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["dataset"], **state["arguments"])  # type: ignore[misc]  # a new object of this class
+        self._open(state["dataset"], replace(state["options"], cache_dir=None, cache_bytes=None), state["format"])
         self.load_state_dict(state["state"])
 
     def __getitem__(self, index: object) -> NoReturn:
@@ -348,140 +303,68 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over the batches of one epoch, or over the rest of the epoch that `load_state_dict` resumed."""
-        with self._locked():
+        with self._lock.get():
             self._stop(is_replaced=True)
-            if self._was_left_early:
-                self._state = self._state.at(epoch=self.epoch + 1, position=0)
-                self._n_yielded = 0
-            self._epoch_batches = _SharedBatches(self._run_epoch(), self._locked)
-            return self._epoch_batches
+            if self._progress.is_begun:
+                self._progress = EpochProgress(self._progress.epoch + 1)
+            self.timing = Timing()
+            self._batches = EpochBatches(self._parts, self._progress, self.timing, self._lock)
+            return self._batches
 
     def _stop(self, *, is_replaced: bool = False) -> None:
         """End the iteration that is under way, and wait for its threads. If it is replaced, it becomes an error."""
-        with self._locked():
-            batches, self._epoch_batches = self._epoch_batches, None
+        with self._lock.get():
+            batches, self._batches = self._batches, None
             if batches is not None:
-                loaded = self._loaded_ref()
                 batches.close(is_replaced=is_replaced)
-                if loaded is not None:
-                    loaded.close()
-
-    def _locked(self) -> AbstractContextManager[bool]:
-        """Return the lock of the iteration. A forked process gets its own: the other one's may be held forever."""
-        if self._process != os.getpid():
-            self._lock, self._process = RLock(), os.getpid()
-        return self._lock
-
-    def _run_epoch(self) -> Generator[Batch, None, None]:
-        self._was_left_early = True
-        epoch, start, process = self.epoch, self._state.position, os.getpid()
-        n_batches, step = self._sampler.n_batches(start=start), self._assembler.batches_per_item
-        items = (range(first, min(first + step, n_batches)) for first in range(0, n_batches, step))
-        self.timing = timing = Timing()
-        ahead = ReadAhead(self.dataset, self._uses, self._sampler, (epoch, start), timing)
-        assembler, stopped = self._assembler, bytearray(1)
-
-        def load(numbers: range) -> LoadedBatches:
-            with ahead.fetched(numbers):
-                return assembler.load(epoch, start, numbers, timing, stopped)
-
-        loaded = ThreadedMap(
-            load,
-            ahead.items(items),
-            self.threads,
-            ahead=True,
-            n_ahead=self._assembler.n_items_ahead,
-            stopped=stopped,
-        )
-        self._loaded_ref = ref(loaded)  # only this generator owns the threads, so that they end when it is dropped
-        n_reads = count_disk_reads()
-        n_yielded = 0
-        begin_s = time.perf_counter()
-        try:
-            while True:
-                if os.getpid() != process:
-                    raise RuntimeError("a forked process has no threads of the loader; start a new iteration in it")
-                result = next(loaded, None)
-                if result is None:
-                    break
-                timing.wait_s += time.perf_counter() - begin_s
-                for batch in result.batches:
-                    n_yielded += 1
-                    self._n_yielded = n_yielded
-                    yield_s = time.perf_counter()
-                    yield batch
-                    timing.consumer_s += time.perf_counter() - yield_s
-                if result.error is not None:
-                    raise result.error
-                begin_s = time.perf_counter()
-        except Exception:
-            ahead.close()
-            loaded.close()
-            raise
-        finally:
-            ahead.close()
-            timing.n_disk_reads = count_disk_reads() - n_reads
-        self._state = self._state.at(epoch=epoch + 1, position=0)
-        self._n_yielded = 0
-        self._was_left_early = False
 
 
-def _open_dataset(
+def open_loader(
     path: str | Path | Sequence[str | Path] | RecordDataset,
-    check: bool,  # noqa: FBT001 (all are required)
-    on_error: str,
-    cache_dir: str | Path | None,
-    cache_bytes: int | str | None,
-) -> RecordDataset:
-    if not isinstance(path, RecordDataset):
-        return RecordDataset(
-            path,
-            check=check,
-            on_error="raise" if on_error == "raise" else "skip",
-            cache_dir=cache_dir,
-            cache_bytes=cache_bytes,
-        )
-    for name, value in (("cache_dir", cache_dir), ("cache_bytes", cache_bytes)):
-        if value is not None:
-            raise PlanError(argument=name, expected="a path", got="a dataset", advice="open the dataset with it")
-    if check and not path.is_checked:
-        raise PlanError(argument="check", expected="a dataset with checksums", got=path, advice="open it with `check`")
-    return path
+    options: LoaderOptions,
+    batch_format: BatchFormat | None = None,
+) -> tuple[Loader, BatchFormat]:
+    """Return a loader and the format of its batches, with which another one of the same data opens at once.
+
+    Parameters
+    ----------
+    path, options
+        Arguments of `Loader`.
+    batch_format : BatchFormat, optional
+        The format from another loader with the same arguments. If the path has other data now, it is found again.
+    """
+    loader = Loader.__new__(Loader)
+    loader._open(path, options, batch_format)
+    return loader, loader._format
 
 
-class _SharedBatches(Iterator[Batch]):
-    """The batches of an epoch, for one or more threads: a generator cannot be called by two at a time."""
+def describe_loader(loader: Loader, n_batches: int) -> str:
+    """Return samples, batches, their format, order, engine and files of a loader in one line.
 
-    def __init__(
-        self, batches: Generator[Batch, None, None], locked: Callable[[], AbstractContextManager[bool]]
-    ) -> None:
-        self._batches = batches
-        self._locked = locked
-        self._is_replaced = False
-
-    def __next__(self) -> Batch:
-        with self._locked():
-            if self._is_replaced:
-                raise PlanError(
-                    expected="one iteration of a loader at a time",
-                    got="a newer one, or another position, since this one began",
-                    advice="make a Loader for each iteration",
-                )
-            return next(self._batches)
-
-    def close(self, *, is_replaced: bool) -> None:
-        """End the iteration before its end or after it. If it is replaced before, the next call is an error."""
-        with self._locked():
-            self._is_replaced = is_replaced and inspect.getgeneratorstate(self._batches) != inspect.GEN_CLOSED
-            self._batches.close()
+    Parameters
+    ----------
+    loader : Loader
+    n_batches : int
+        Number of batches of an epoch, which `recordkit.interop.torch.Loader` divides among workers.
+    """
+    item, sampler = loader._format.item, loader._sampler
+    shuffled = "" if isinstance(sampler.order, Sequential) else ", shuffled"
+    threads = f"{plural(loader.threads, 'thread')} of the {loader.engine} engine"
+    files = enumerate_some(loader.dataset.files, limit=3)
+    return with_places(
+        f"<Loader of {plural(len(loader.dataset), 'sample')}{shuffled} in {plural(n_batches, 'batch')} of "
+        f"{item.dtype} {(sampler.batch_size, *item.shape)}, labels {loader.label_dtype}: "
+        f"epoch {loader.epoch}, {threads}: {files}>"
+    )
 
 
-def _make_order(n_samples: int, seed: int, *, shuffle: bool | Order) -> Order:
-    """Return the order that the argument `shuffle` asks for."""
-    if isinstance(shuffle, bool):
-        return Shuffled(n_samples, seed) if shuffle else Sequential(n_samples)
-    if shuffle.n_samples != n_samples:
-        raise PlanError(
-            argument="shuffle", expected=f"an order of {plural(n_samples, 'sample')}", got=f"one of {shuffle.n_samples}"
-        )
-    return shuffle
+def _check_classes(dataset: RecordDataset) -> None:
+    """Refuse files in which a label means different classes, and warn if only some files have class names."""
+    if len(dataset.files) == 1:
+        return
+    _ = dataset.classes  # raises if a label means one class in one file and another one in the next
+    if unnamed := dataset.unnamed_files:
+        advice = f"name them with 'recordkit relabel {quoted(unnamed[0])} NEW --classes FILE', and use NEW"
+        got = f"none in {plural(len(unnamed), 'file')}, so that one label may mean two classes"
+        text = f"{unnamed[0]}: expected class names, as other files have, got {got}; {advice}"
+        warnings.warn(text, UserWarning, stacklevel=4)

@@ -21,7 +21,7 @@ from recordkit.transforms.transform import output_size
 _N_FIRST, _N_SPREAD = 100, 1000
 # Samples whose labels and channels decide about those of all batches: as many first ones as others from all over the
 # file. Each may be a request to a store.
-_N_LOOKED_AT, _N_LOOKED_AT_IN_STORE = 100, 8
+_N_PROBED, _N_PROBED_IN_STORE = 100, 8
 # Number of random draws that are tried to see whether the transforms after the last crop change the size.
 _N_DRAWS = 4
 
@@ -58,21 +58,21 @@ def format_of_size(plan: LoadPlan, size: tuple[int, int]) -> ItemFormat:
 
 
 def find_channels(dataset: RecordDataset, plan: LoadPlan) -> LoadPlan:
-    """Return a plan for gray images if it keeps the channels of the images and those that were looked at are gray."""
-    if plan.keeps_channels and _look_gray(dataset):
+    """Return a plan for gray images if it keeps the channels of the images and those that are probed are gray."""
+    if plan.keeps_channels and _are_gray(dataset):
         return replace(plan, channels=1, gray_only=True)
     return plan
 
 
-def look_at(dataset: RecordDataset) -> Iterator[int]:
-    """Yield the indices of samples to look at, the first ones and others from all over the file, each once.
+def probed_indices(dataset: RecordDataset) -> Iterator[int]:
+    """Yield the indices of the samples that decide, the first ones and others from all over the file, each once.
 
     Those in a store are fetched together.
     """
     n = len(dataset)
-    n_looked_at = _N_LOOKED_AT_IN_STORE if dataset.is_remote else _N_LOOKED_AT
-    spread = np.linspace(0, n - 1, n_looked_at).astype(int).tolist()
-    indices = list(dict.fromkeys([*range(min(n, n_looked_at)), *spread]))
+    n_probed = _N_PROBED_IN_STORE if dataset.is_remote else _N_PROBED
+    spread = np.linspace(0, n - 1, n_probed).astype(int).tolist()
+    indices = list(dict.fromkeys([*range(min(n, n_probed)), *spread]))
     fetch = start_fetching(dataset, np.array(indices))
     try:
         fetch.wait()
@@ -81,10 +81,10 @@ def look_at(dataset: RecordDataset) -> Iterator[int]:
         fetch.release()
 
 
-def _look_gray(dataset: RecordDataset) -> bool:
+def _are_gray(dataset: RecordDataset) -> bool:
     """Tell whether some samples are gray, which is False if none of them can be decoded."""
     seen_gray = False
-    for index in look_at(dataset):
+    for index in probed_indices(dataset):
         with contextlib.suppress(FormatError, ImageError):
             if not codec.is_gray(dataset[index].payload):
                 return False

@@ -16,7 +16,7 @@ IMAGES = [save(picture(noise(8, 8, 1 if n < 3 else 3)), "PNG") for n in range(4)
 @pytest.fixture
 def mixed(tmp_path, monkeypatch):
     """A file whose first images are gray, and whose first labels are one whole number."""
-    monkeypatch.setattr(probe, "_N_LOOKED_AT", 1)
+    monkeypatch.setattr(probe, "_N_PROBED", 1)
     return write(tmp_path / "mixed.rec", IMAGES, [1.0, 2.0, 0.5, (3.0, 4.0)])
 
 
@@ -59,7 +59,7 @@ def test_an_image_in_colour_after_gray_ones(mixed):
 def test_two_iterations_of_a_loader(mixed):
     loader = rk.Loader(mixed, batch_size=1, label="pad")
     error = text_of(lambda: list(zip(loader, loader, strict=True)))
-    advice("loading/loader.py", "make a Loader for each iteration", error)
+    advice("loading/epoch.py", "make a Loader for each iteration", error)
     loaders = [rk.Loader(mixed, batch_size=1, label="pad") for _ in range(2)]
     assert len(list(zip(*loaders, strict=True))) == 4
 
@@ -89,7 +89,7 @@ def test_a_dataloader_with_a_batch_size(torch_loader):
 
     error = text_of(lambda: list(DataLoader(torch_loader(), batch_size=2)))
     advice(
-        "interop/torch/batches.py",
+        "interop/torch/batch.py",
         "write DataLoader(loader, batch_size=None), or iterate over the loader itself",
         error,
     )
@@ -103,5 +103,5 @@ def test_pinned_memory_in_a_worker(torch_loader):
 
     options = {"num_workers": 1, "multiprocessing_context": "fork", "timeout": 60}
     error = text_of(lambda: list(DataLoader(torch_loader(pin_memory=True), batch_size=None, **options)))
-    advice("interop/torch/batches.py", "write DataLoader(loader, batch_size=None, pin_memory=True)", error)
+    advice("interop/torch/loader.py", "write DataLoader(loader, batch_size=None, pin_memory=True)", error)
     assert len(list(DataLoader(torch_loader(), batch_size=None, pin_memory=True, **options))) == 4

@@ -102,7 +102,7 @@ def test_a_set_without_checksums(rec, works):
 
 def test_a_dataset_that_was_opened_without_check(rec):
     dataset = rk.RecordDataset(rec)
-    advice("loading/loader.py", "open it with `check`", text_of(lambda: load(dataset, check=True)))
+    advice("loading/options.py", "open it with `check`", text_of(lambda: load(dataset, check=True)))
     assert len(load(rk.RecordDataset(rec, check=True), check=True)) == 2
 
 
@@ -353,7 +353,7 @@ def test_no_sample_can_be_loaded(photos):
 
 def test_too_few_samples_for_a_batch(rec):
     error = text_of(lambda: load(rec, batch_size=9, last_batch="drop"))
-    advice("loading/loader.py", "make `batch_size` smaller, or keep or pad the last batch", error)
+    advice("loading/options.py", "make `batch_size` smaller, or keep or pad the last batch", error)
     load(rec, batch_size=4, last_batch="drop")
     for last_batch in re.findall("keep|pad", error):
         load(rec, batch_size=9, last_batch=last_batch)

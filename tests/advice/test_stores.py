@@ -249,7 +249,7 @@ def test_a_cache_that_cannot_be_written(tmp_path, photos):
     read(tmp_path / "folder")
     rk.pack("photos", "out")
     error = text_of(lambda: rk.Loader(rk.RecordDataset("out"), batch_size=1, cache_dir="folder"))
-    advice("loading/loader.py", "open the dataset with it", error)
+    advice("loading/options.py", "open the dataset with it", error)
     rk.Loader(rk.RecordDataset("out", cache_dir="folder"), batch_size=1, transforms=[rk.CenterCrop(8)]).close()
 
 

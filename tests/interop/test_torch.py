@@ -116,8 +116,9 @@ def test_workers_do_not_change_the_batches(photos, engine, last_batch, n_workers
 @pytest.mark.parametrize(("last_batch", "n_loaded"), [("keep", N), ("drop", 48), ("pad", 54)])
 def test_without_workers_only_the_yielded_samples_are_loaded(photos, monkeypatch, last_batch, n_loaded):
     loader = Loader(photos, batch_size=6, transforms=TRAIN, last_batch=last_batch)
-    load, sizes = loader.loader._assembler.engine.load, []
-    monkeypatch.setattr(loader.loader._assembler.engine, "load", lambda *a: sizes.append(len(a[0].indices)) or load(*a))
+    engine = loader.loader._parts.assembler.engine
+    load, sizes = engine.load, []
+    monkeypatch.setattr(engine, "load", lambda *a: sizes.append(len(a[0].indices)) or load(*a))
     list(loader)
     assert sum(sizes) == n_loaded
 
@@ -175,7 +176,7 @@ def test_an_error_of_a_module_names_the_sample(photos, n_workers):
             raise KeyError("odd")
 
     loader = Loader(photos, batch_size=4, transforms=[*TRAIN, Half()])
-    loader._options["transforms"][-1].function.forward = Odd().forward  # after the loader tried it
+    loader._options.transforms[-1].function.forward = Odd().forward  # after the loader tried it
     with pytest.raises(PlanError, match=r"photos.rec: transforms: key 0: Half\(\) raised KeyError: 'odd'"):
         list(feed(loader, n_workers))
 
@@ -268,7 +269,7 @@ def test_the_state_of_a_loader_is_the_state_of_its_last_batch(photos):
         assert loader.state_dict() == batch.state
     assert [b.index.tolist() for b in loader] and loader.state_dict()["epoch"] == 2
     list(loader)
-    assert loader.state_dict()["position"] == 0 and loader.loader.epoch == 3
+    assert loader.state_dict()["position"] == 0 and loader.epoch == 3
 
 
 def test_three_ranks_resume_from_a_batch_state_of_two_ranks(photos):

@@ -44,6 +44,10 @@ def workers(loader, **options):
     return DataLoader(loader, batch_size=None, num_workers=2, timeout=60, multiprocessing_context="fork", **options)
 
 
+def half(image):
+    return image / 2
+
+
 def keys(batches):
     return [batch.key.tolist() for batch in batches]
 
@@ -75,7 +79,7 @@ def test_several_whole_labels_are_int64_and_fractions_or_a_choice_float32(tmp_pa
 
 
 def test_an_image_in_colour_after_gray_ones_says_what_to_give(tmp_path, monkeypatch):
-    monkeypatch.setattr("recordkit.loading.probe._N_LOOKED_AT", 2)
+    monkeypatch.setattr("recordkit.loading.probe._N_PROBED", 2)
     path = write(tmp_path / "a.rec", [*GRAY[:3], encode(noise(8, 8), "raw"), GRAY[4]])
     for read in (lambda: list(Loader(path, batch_size=2)), lambda: RecordDataset(path)[3]):
         with pytest.raises(PlanError, match="key 3: expected a gray image.*give channels=3 for all in colour"):
@@ -101,6 +105,37 @@ def test_a_loader_zipped_with_itself_says_that_it_has_one_iteration(digits):
     loader = Loader(digits, batch_size=4)
     with pytest.raises(PlanError, match="make a Loader for each iteration"):
         list(zip(loader, loader, strict=True))
+
+
+def test_copies_and_workers_read_each_sample_once_and_none_to_find_the_format(digits, monkeypatch):
+    loader = Loader(digits, batch_size=3, engine="python", transforms=[half])
+    n_read = torch.zeros((), dtype=torch.int64).share_memory_()
+    for name in ("__getitem__", "labels_at"):
+        read = getattr(rk.RecordDataset, name)
+
+        def counted(dataset, index, read=read):
+            n_read.add_(1)
+            return read(dataset, index)
+
+        monkeypatch.setattr(rk.RecordDataset, name, counted)
+    for n_epochs, batches in enumerate((workers(loader), workers(loader), pickle.loads(pickle.dumps(loader))), 1):
+        assert len(list(batches)) == 4 and n_read == n_epochs * N
+    write(digits, [encode(noise(6, 8), "raw")] * N)  # other data, whose format is not that of before
+    assert next(iter(workers(loader))).data.shape == (3, 3, 6, 8)
+
+
+def test_the_loader_has_the_attributes_of_the_loader_of_arrays(digits):
+    arrays = rk.Loader(digits, batch_size=4, channels="keep", label_dtype="auto", memory="64M", threads=2)
+    with Loader(digits, batch_size=4, memory="64M", threads=2) as loader:
+        names = [name for name in dir(arrays) if not name.startswith("_")]
+        assert [name for name in names if not hasattr(loader, name)] == []
+        for name in ("channels", "engine", "epoch", "label_dtype", "memory", "threads", "bad_samples"):
+            assert getattr(loader, name) == getattr(arrays, name), name
+        list(loader)
+        assert loader.epoch == 1 and loader.timing.load_s > 0 and len(loader.dataset) == N
+    damaged = Loader(write(digits.with_name("a.rec"), [*GRAY, b"none"]), batch_size=4, on_error="skip")
+    list(damaged)
+    assert [bad.key for bad in damaged.bad_samples] == [N]
 
 
 def test_no_epoch_is_repeated_whoever_iterates(digits):

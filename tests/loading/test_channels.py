@@ -39,7 +39,7 @@ def test_a_normalisation_for_three_channels_gives_three(tmp_path, engine):
 def test_a_coloured_image_after_gray_ones_is_an_error_that_says_what_to_give(
     tmp_path, engine, image, transforms, monkeypatch
 ):
-    monkeypatch.setattr("recordkit.loading.probe._N_LOOKED_AT", 2)
+    monkeypatch.setattr("recordkit.loading.probe._N_PROBED", 2)
     path = write(tmp_path / "a.rec", [*GRAY, image, GRAY[0]])
     options = {"transforms": transforms, "engine": engine}
     for on_error in ("raise", "skip", "replace"):

@@ -24,6 +24,18 @@ def keys(batches):
     return [batch.key.tolist() for batch in batches]
 
 
+def spy_on_reads(monkeypatch, note):
+    """Call `note` whenever Python reads samples, as it does to find the format of the batches."""
+    for name in ("__getitem__", "labels_at"):
+        read = getattr(rk.RecordDataset, name)
+
+        def spy(dataset, index, read=read):
+            note()
+            return read(dataset, index)
+
+        monkeypatch.setattr(rk.RecordDataset, name, spy)
+
+
 def test_a_loader_zipped_with_itself_says_that_it_has_one_iteration(images):
     loader = rk.Loader(images, batch_size=4)
     with pytest.raises(PlanError, match=ONE_AT_A_TIME):
@@ -67,6 +79,14 @@ def test_a_pickled_or_copied_loader_goes_on_at_the_same_position(images, engine)
         assert [batch.data.tolist() for batch in other] == [batch.data.tolist() for batch in want]
     part = pickle.loads(pickle.dumps(rk.Loader(rk.RecordDataset(images)[3:7], batch_size=4)))
     assert keys(part) == [[3, 4, 5, 6]]
+
+
+def test_a_copy_of_a_loader_reads_no_sample_to_find_the_format(images, monkeypatch):
+    loader = rk.Loader(images, batch_size=4, channels="keep", label_dtype="auto", transforms=[lambda image: image / 2])
+    reads = []
+    spy_on_reads(monkeypatch, lambda: reads.append(1))
+    other = copy.deepcopy(loader)
+    assert not reads and next(iter(other)).data.dtype == "float64"
 
 
 def test_a_loader_works_in_a_spawned_process(images):

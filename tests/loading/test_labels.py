@@ -53,7 +53,7 @@ def test_a_label_that_is_no_whole_number_ends_the_epoch_after_the_batches_before
 
 
 def test_all_batches_have_one_type_where_the_first_labels_do_not_show_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("recordkit.loading.probe._N_LOOKED_AT", 2)
+    monkeypatch.setattr("recordkit.loading.probe._N_PROBED", 2)
     path = labelled(tmp_path, [0.5 if n == 5 else float(n) for n in range(N)])
     with pytest.raises(PlanError, match="key 5: .*, got 0.5"):
         list(rk.Loader(path, batch_size=3, label_dtype="auto"))

@@ -20,7 +20,8 @@ except ImportError as error:
         "torch", expected="PyTorch 2.3 or newer", got=f"none ({error})", advice="pip install 'recordkit[torch]'"
     ) from error
 
-from recordkit.interop.torch.batches import Batch, Loader
+from recordkit.interop.torch.batch import Batch
+from recordkit.interop.torch.loader import Loader
 from recordkit.interop.torch.samples import RecordDataset
 
 __all__ = ["Batch", "Loader", "RecordDataset"]

@@ -14,11 +14,11 @@ from torch.utils.data import Dataset
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
 from recordkit.errors import FormatError, enumerate_some, plural, with_places
 from recordkit.interop.torch.transforms import on_tensors
+from recordkit.loading.batch_format import find_batch_format
 from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
 from recordkit.loading.labels import LabelReader
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import find_channels, find_format
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.state import check_epoch
 
@@ -82,9 +82,9 @@ class RecordDataset(Dataset):
         self.dataset = ArrayDataset(path, check=check)
         if not len(self.dataset):
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
-        self._plan = find_channels(self.dataset, plan)
-        self._labels = LabelReader(self.dataset, form=label, dtype=label_dtype)
-        self._item = find_format(self.dataset, self._plan)
+        batch_format = find_batch_format(self.dataset, plan, label=label, label_dtype=label_dtype)
+        self._plan, self._item = batch_format.plan, batch_format.item
+        self._labels = LabelReader(self.dataset, batch_format.labels)
         self._engine_name = engine
         self._engine = self._make_engine()
         # The epoch is in shared memory, because the workers of a DataLoader may be running already.

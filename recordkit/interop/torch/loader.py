@@ -1,119 +1,39 @@
-"""The loader's batches as tensors on the same memory, shared out over ranks and over the workers of a DataLoader.
-
-``default_collate_fn_map`` is imported from a private module of torch, where the documentation of
-``torch.utils.data.default_collate`` extends it; checked with torch 2.13.
-"""
+"""The loader's batches as tensors on the same memory, shared out over ranks and over the workers of a DataLoader."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
 from torch import distributed
 from torch.utils.data import IterableDataset, get_worker_info
-from torch.utils.data._utils.collate import default_collate_fn_map
 
-from recordkit.dataset.notebook.sheet import N_SHOWN, show_batch
+from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
+from recordkit.interop.torch.batch import Batch
 from recordkit.interop.torch.epochs import SharedEpochs
 from recordkit.interop.torch.transforms import on_tensors
-from recordkit.loading.batch import batch_captions, describe_batch
+from recordkit.loading.assembler import BadSample
+from recordkit.loading.batch_format import BatchFormat
 from recordkit.loading.loader import Loader as ArrayLoader
+from recordkit.loading.loader import describe_loader, open_loader
+from recordkit.loading.options import LoaderOptions
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Batch:
-    """Samples as tensors. It unpacks to two: ``data, label = batch``, which are ``batch[0]`` and ``batch[1]`` too.
-
-    Attributes
-    ----------
-    data : Tensor, shape (B, C, H, W) or (B, H, W, C)
-        uint8, float16 or float32, as the loader's `dtype` and `layout` say.
-    label : Tensor, shape (B,) or (B, w), or list of B tensors, shape (w_i,)
-        int64 or float32, as the loader's `label_dtype` says; a list if its `label` is "list".
-    key : Tensor of int64, shape (B,)
-        Keys. torch hardly supports uint64, so keys of 2**63 and more appear here reduced by 2**64.
-    n_valid : int, 0 to B
-        Number of samples that are not padding; they come first.
-    index : Tensor of int64, shape (B,)
-        Index of each sample in the dataset.
-    state : dict of str to int or str
-        Position after this batch, for `Loader.load_state_dict`; the same on all ranks.
-    n_labels : Tensor of int64, shape (B,), or None
-        Number of labels of each sample; None unless the loader's `label` is "pad" or "list".
-    """
-
-    data: torch.Tensor
-    label: Any
-    key: torch.Tensor
-    n_valid: int
-    index: torch.Tensor
-    state: dict[str, int | str]
-    n_labels: torch.Tensor | None = None
-
-    def __iter__(self) -> Iterator[Any]:
-        yield self.data
-        yield self.label
-
-    def __repr__(self) -> str:
-        return describe_batch(self)
-
-    def _repr_html_(self) -> str:
-        """Return the first images as HTML, for notebooks."""
-        first = self.data[:N_SHOWN].detach().cpu().numpy()
-        return show_batch(repr(self), first, batch_captions(self, N_SHOWN), len(self.data))
-
-    def __getitem__(self, number: int) -> Any:
-        """Return the data for 0 and the label for 1, as of a pair."""
-        return (self.data, self.label)[number]
-
-    def to(self, device: torch.device | str | int, *, non_blocking: bool = False) -> Batch:
-        """Return the batch with data, label and `n_labels` on a device; keys and indices stay where they are.
-
-        Parameters
-        ----------
-        device : torch.device, str or int
-        non_blocking : bool, default False
-            Return before the copy is done, if the batch is in pinned memory.
-        """
-        return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> Batch:
-        """Return the batch with data, label and `n_labels` in pinned memory, as a DataLoader asks for."""
-        return self._mapped(torch.Tensor.pin_memory)
-
-    def _mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        data = change(self.data)
-        label = [change(each) for each in self.label] if isinstance(self.label, list) else change(self.label)
-        n_labels = None if self.n_labels is None else change(self.n_labels)
-        return replace(self, data=data, label=label, n_labels=n_labels)
-
-
-def _refuse_to_collate(_batches: object, **_options: object) -> NoReturn:
-    raise PlanError(
-        argument="batch_size",
-        expected="None for a DataLoader, because the loader makes the batches",
-        got="a number of batches to join",
-        advice="write DataLoader(loader, batch_size=None), or iterate over the loader itself",
-    )
-
-
-default_collate_fn_map.update({Batch: _refuse_to_collate})
-
-
 class Loader(IterableDataset):
     """Batches of the images in .rec files as tensors, epoch after epoch.
 
-    Each iteration yields one epoch, as with `recordkit.Loader`. The tensors use the memory of its arrays.
+    Each iteration yields one epoch, as with `recordkit.Loader`, whose methods and attributes it has: `bad_samples`,
+    `timing` and so on are those of this process. The tensors use the memory of its arrays.
 
     A DataLoader must be told ``batch_size=None``, because the batches are complete. Epochs follow each other in its
     worker processes too; `set_epoch` begins another one.
@@ -179,18 +99,20 @@ class Loader(IterableDataset):
         **options: Any,
     ) -> None:
         self._path = path
-        self._batch_size = batch_size
-        self._last_batch = last_batch
         self._rank = rank
-        self._threads = threads
         self._pin_memory = pin_memory
-        self._options = options | {
-            "shuffle": shuffle,
-            "layout": layout,
-            "channels": channels,
-            "label_dtype": label_dtype,
-            "transforms": on_tensors(options.get("transforms", ())),
-        }
+        options["transforms"] = on_tensors(options.get("transforms", ()))
+        self._options = LoaderOptions(
+            batch_size=batch_size,
+            shuffle=shuffle,
+            last_batch=last_batch,
+            layout=layout,
+            channels=channels,
+            label_dtype=label_dtype,
+            threads=threads,
+            **options,
+        )
+        self._format: BatchFormat | None = None  # known after the first loader, and then in all workers
         self._epochs = SharedEpochs()
         self._n_begun = 0
         self._is_restored = False  # a worker was given a position for itself
@@ -199,7 +121,7 @@ class Loader(IterableDataset):
         self._open()
 
     def __repr__(self) -> str:
-        return self._open().describe(len(self))
+        return describe_loader(self._open(), len(self))
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch, of all workers of a rank together."""
@@ -207,17 +129,63 @@ class Loader(IterableDataset):
 
     @property
     def loader(self) -> ArrayLoader:
-        """The `recordkit.Loader` of this process, which has `bad_samples`, `timing` and `close`."""
+        """The `recordkit.Loader` of this process."""
         return self._open()
 
     @property
+    def dataset(self) -> RecordDataset:
+        """The `recordkit.RecordDataset` of this process."""
+        return self._open().dataset
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine in use."""
+        return self._open().engine
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the images."""
+        return self._open().channels
+
+    @property
+    def label_dtype(self) -> str:
+        """Type of the labels: "float32" or "int64"."""
+        return self._open().label_dtype
+
+    @property
+    def threads(self) -> int:
+        """Number of loading threads of this process."""
+        return self._open().threads
+
+    @property
+    def memory(self) -> int:
+        """The budget of this process, in bytes."""
+        return self._open().memory
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch that is under way in this process, or of the next one."""
+        return self._open().epoch
+
+    @property
+    def bad_samples(self) -> list[BadSample]:
+        """Samples that could not be loaded in this process so far, each once."""
+        return self._open().bad_samples
+
+    @property
     def timing(self) -> Timing:
-        """Times of the last epoch of this process, and what it fetched from a store; see `recordkit.Loader`."""
+        """Times of the last epoch of this process, and what it fetched from a store."""
         return self._open().timing
 
     def close(self) -> None:
         """End the epoch that is under way in this process, and close the files. A second call does nothing."""
         self._open().close()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_about: object) -> None:
+        self.close()
 
     def set_epoch(self, epoch: int) -> None:
         """Begin the next iteration with this epoch, also in workers that were started before.
@@ -289,7 +257,7 @@ class Loader(IterableDataset):
             number = n_before * n_workers + worker
             if number >= n_batches:  # padding, which gives all workers the same number of batches
                 continue
-            rows = slice(batch.n_valid if self._last_batch == "keep" else None)
+            rows = slice(batch.n_valid if self._options.last_batch == "keep" else None)
             label = batch.label[rows]
             result = Batch(
                 data=torch.from_numpy(batch.data[rows]),
@@ -312,23 +280,22 @@ class Loader(IterableDataset):
         if self._loader is None or self._loader_share != loader_share:
             # The workers take the batches of their rank in turn, as a DataLoader expects them. Padding gives each
             # worker the same number of batches.
-            is_alone = loader_share[2] == 1
-            self._loader = ArrayLoader(
-                self._path,
-                batch_size=self._batch_size,
-                last_batch=self._last_batch if is_alone else "pad",
+            last_batch = self._options.last_batch
+            options = replace(
+                self._options,
+                last_batch=last_batch if loader_share[2] == 1 else "pad",
                 rank=loader_share[1:],
-                threads=self._threads or max(1, count_threads(0) // n_workers),
-                **self._options,
+                threads=self._options.threads or max(1, count_threads(0) // n_workers),
             )
-            shuffle = self._options["shuffle"]
+            self._loader, self._format = open_loader(self._path, options, self._format)
+            shuffle = self._options.shuffle
             n = shuffle.n if isinstance(shuffle, Order) else len(self._loader.dataset)
             self._sampler = Sampler(  # counts the batches that the rank has without workers
                 order=Sequential(n),
-                batch_size=self._batch_size,
+                batch_size=self._options.batch_size,
                 rank=rank,
                 n_ranks=n_ranks,
-                last_batch=self._last_batch,  # type: ignore[arg-type]  # any str, which Sampler checks
+                last_batch=last_batch,  # type: ignore[arg-type]  # any str, which Sampler checks
             )
             self._loader_share = loader_share
         return self._loader
