@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError
 from recordkit.formats.irheader import HEADER_SIZE, unpack_at
-from recordkit.loading.fetching import start_fetching
+from recordkit.loading.remote.fetching import start_fetching
 from recordkit.storage.checksums import check_record
 
 KEY, LABEL, CLASS, IMAGE = "key", "label", "class", "image"

@@ -18,11 +18,11 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, with_places
 from recordkit.loading.array_pool import ArrayPool
 from recordkit.loading.batch import Batch
-from recordkit.loading.batch_format import BatchFormat
 from recordkit.loading.engine import BatchArrays, Request, sample_location, with_sample_location
 from recordkit.loading.labels import LabelReader
 from recordkit.loading.native import choose_engine
 from recordkit.loading.options import LoaderOptions
+from recordkit.loading.probe import BatchFormat
 from recordkit.loading.timing import Timing
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.sampler import BatchIndices, Sampler

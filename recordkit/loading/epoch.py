@@ -16,7 +16,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
 from recordkit.loading.assembler import BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
-from recordkit.loading.read_ahead import ReadAhead
+from recordkit.loading.remote.read_ahead import ReadAhead
 from recordkit.loading.timing import Timing, count_disk_reads
 from recordkit.sampling.sampler import Sampler
 from recordkit.storage.remote.cache.next_use import UsePlan
@@ -32,7 +32,7 @@ class EpochParts(NamedTuple):
     sampler : Sampler
     assembler : BatchAssembler
     uses : UsePlan or None
-        See `recordkit.loading.fetching.plan_uses`.
+        See `recordkit.loading.remote.fetching.plan_uses`.
     n_threads : int
     """
 

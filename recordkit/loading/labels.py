@@ -1,25 +1,21 @@
 """The labels of a batch: whole numbers or fractions, one array or as many numbers as each sample has.
 
-The type is decided once for a dataset, so that all batches have the same. "auto" probes the labels of some samples
-(`recordkit.loading.probe.probed_indices`), because a pass over all would take minutes for millions of records. A later
-label that is not a whole number is an error, never a rounded number; so is an exact label that float32 would round.
+The type is decided once for a dataset, by `recordkit.loading.probe`, so that all batches have the same. A later label
+that is not a whole number is an error, never a rounded number; so is an exact label that float32 would round.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, PlanError
+from recordkit.errors import PlanError
 from recordkit.loading.engine import sample_location
-from recordkit.loading.probe import count_labels, probed_indices
+from recordkit.loading.probe import LabelFormat, are_whole
 
-FORMS = ("array", "pad", "list")
-LABEL_DTYPES = ("stored", "auto", "int64", "float32")
 PADDING = -1
 """The number behind the labels of a sample that has fewer than another one of its batch."""
 
@@ -40,65 +36,6 @@ class BatchLabels(NamedTuple):
     n_labels: NDArray[np.int64] | None
 
 
-class LabelFormat(NamedTuple):
-    """The format of the labels of all batches.
-
-    Attributes
-    ----------
-    form : {"array", "pad", "list"}
-        "array": all samples have as many labels as the first one. "pad": any number, filled up with `PADDING` to the
-        widest sample of the batch. "list": an array for each sample.
-    dtype : {"int64", "float32"}
-    n_columns : int
-        Number of labels of a sample that the engine reads into `BatchArrays.labels`: 0 if they differ, which are read
-        by `LabelReader`.
-    """
-
-    form: str
-    dtype: str
-    n_columns: int
-
-
-def check_label_options(form: str, dtype: str) -> None:
-    """Refuse values that the arguments `label` and `label_dtype` of a loader cannot have.
-
-    Raises
-    ------
-    PlanError
-        `form` or `dtype` is not allowed.
-    """
-    for name, value, allowed in (("label", form, FORMS), ("label_dtype", dtype, LABEL_DTYPES)):
-        if value not in allowed:
-            raise PlanError(argument=name, expected=f"one of {', '.join(allowed)}", got=repr(value))
-
-
-def find_label_format(dataset: RecordDataset, *, form: str, dtype: str) -> LabelFormat:
-    """Return the format of the labels of a dataset.
-
-    Parameters
-    ----------
-    dataset : RecordDataset
-    form : {"array", "pad", "list"}
-    dtype : {"stored", "auto", "int64", "float32"}
-        "stored": int64 if the dataset has exact labels, otherwise float32. "auto": int64 also if the labels of some
-        samples are whole numbers.
-
-    Raises
-    ------
-    PlanError
-        `form` or `dtype` is not allowed.
-    FormatError
-        No sample can be read.
-    """
-    check_label_options(form, dtype)
-    n_columns = count_labels(dataset) if form == "array" else 0
-    if dtype == "stored":
-        dtype = "int64" if dataset.has_exact_labels else "float32"
-    elif dtype == "auto":
-        dtype = "int64" if dataset.has_exact_labels or _have_whole_labels(dataset) else "float32"
-    return LabelFormat(form, dtype, n_columns)
-
-
 class LabelReader:
     """Makes the labels of batches.
 
@@ -115,6 +52,7 @@ class LabelReader:
     Examples
     --------
     >>> import recordkit as rk, tempfile
+    >>> from recordkit.loading.probe import find_label_format
     >>> from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
     >>> prefix = tempfile.mkdtemp() + "/boxes"
     >>> with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
@@ -168,7 +106,7 @@ class LabelReader:
             fits = label.astype(np.float32).astype(np.int64) == label  # exact labels, which are int64
             expected, advice = "labels that float32 holds exactly", "give `label_dtype=int64`"
         else:
-            fits = _are_whole(label)
+            fits = are_whole(label)
             expected, advice = "labels that are whole numbers, as the first ones are", "give `label_dtype=float32`"
         if not fits.all():
             number = int(np.argmin(fits))
@@ -183,20 +121,3 @@ class LabelReader:
                 advice=advice,
             )
         return label.astype(self._dtype)
-
-
-def _are_whole(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell of each label whether it is a whole number that an int64 holds."""
-    are_whole: NDArray[np.bool_] = (np.trunc(labels) == labels) & (np.abs(labels) < 2.0**63)  # False for NaN
-    return are_whole
-
-
-def _have_whole_labels(dataset: RecordDataset) -> bool:
-    """Tell whether the labels of some samples are whole numbers; False if none of them can be read."""
-    seen = []
-    for index in probed_indices(dataset):
-        with contextlib.suppress(FormatError):
-            seen.append(bool(_are_whole(dataset.labels_at(np.array([index]))[0]).all()))
-            if not seen[-1]:
-                return False
-    return bool(seen)

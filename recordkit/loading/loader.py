@@ -12,10 +12,10 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError, enumerate_some, plural, quoted, with_places
 from recordkit.loading.assembler import BadSample, BatchAssembler
 from recordkit.loading.batch import Batch
-from recordkit.loading.batch_format import BatchFormat, find_batch_format
 from recordkit.loading.epoch import EpochBatches, EpochParts, EpochProgress, ProcessLock
-from recordkit.loading.fetching import plan_uses
 from recordkit.loading.options import LoaderOptions
+from recordkit.loading.probe import BatchFormat, find_batch_format
+from recordkit.loading.remote.fetching import plan_uses
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.state import LoaderState, check_epoch

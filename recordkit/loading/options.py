@@ -8,9 +8,9 @@ from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
-from recordkit.loading.labels import check_label_options
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
+from recordkit.loading.probe import check_label_options
 from recordkit.sampling.order import Order, Sequential, Shuffled
 from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads

@@ -1,21 +1,26 @@
-"""The format of the items, the channels and the number of labels of a batch, from the transforms or some samples."""
+"""The format of all batches of a dataset, found once from the transforms and some samples."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.loading.engine import with_sample_location
-from recordkit.loading.fetching import start_fetching
 from recordkit.loading.item import apply_transforms, to_batch_item
 from recordkit.loading.plan import ItemFormat, LoadPlan
+from recordkit.loading.remote.fetching import start_fetching
 from recordkit.transforms.transform import output_size
+
+FORMS = ("array", "pad", "list")
+LABEL_DTYPES = ("stored", "auto", "int64", "float32")
 
 # Samples whose size is tried before giving up: the first ones, then others from all over the file.
 _N_FIRST, _N_SPREAD = 100, 1000
@@ -24,6 +29,69 @@ _N_FIRST, _N_SPREAD = 100, 1000
 _N_PROBED, _N_PROBED_IN_STORE = 100, 8
 # Number of random draws that are tried to see whether the transforms after the last crop change the size.
 _N_DRAWS = 4
+
+
+class LabelFormat(NamedTuple):
+    """The format of the labels of all batches.
+
+    Attributes
+    ----------
+    form : {"array", "pad", "list"}
+        "array": all samples have as many labels as the first one. "pad": any number, filled up to the widest
+        sample of the batch. "list": an array for each sample.
+    dtype : {"int64", "float32"}
+    n_columns : int
+        Number of labels of a sample that the engine reads into `BatchArrays.labels`: 0 if they differ, which are read
+        by `recordkit.loading.labels.LabelReader`.
+    """
+
+    form: str
+    dtype: str
+    n_columns: int
+
+
+class BatchFormat(NamedTuple):
+    """The format of all batches. A copy of a loader in another process gets it, and reads no sample to find it.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Fingerprint of the dataset.
+    plan : LoadPlan
+        The plan, with the number of channels of the images.
+    item : ItemFormat
+        Shape and dtype of a sample.
+    labels : LabelFormat
+    """
+
+    fingerprint: str
+    plan: LoadPlan
+    item: ItemFormat
+    labels: LabelFormat
+
+
+def find_batch_format(dataset: RecordDataset, plan: LoadPlan, *, label: str, label_dtype: str) -> BatchFormat:
+    """Return the format of the batches of a dataset; some samples are read if the arguments leave it open.
+
+    Parameters
+    ----------
+    dataset : RecordDataset
+    plan : LoadPlan
+    label, label_dtype
+        Arguments of `recordkit.Loader`.
+
+    Raises
+    ------
+    ImageError
+        The transforms do not fix the size of the images, and the first samples cannot be decoded.
+    FormatError
+        No sample can be read.
+    PlanError
+        A transform does not return an image, or a function raised an error or returns no array.
+    """
+    plan = find_channels(dataset, plan)
+    labels = find_label_format(dataset, form=label, dtype=label_dtype)
+    return BatchFormat(dataset.fingerprint, plan, find_format(dataset, plan), labels)
 
 
 def find_format(dataset: RecordDataset, plan: LoadPlan) -> ItemFormat:
@@ -154,6 +222,46 @@ def _first_format(dataset: RecordDataset, plan: LoadPlan) -> ItemFormat:
     ) from first
 
 
+def check_label_options(form: str, dtype: str) -> None:
+    """Refuse values that the arguments `label` and `label_dtype` of a loader cannot have.
+
+    Raises
+    ------
+    PlanError
+        `form` or `dtype` is not allowed.
+    """
+    for name, value, allowed in (("label", form, FORMS), ("label_dtype", dtype, LABEL_DTYPES)):
+        if value not in allowed:
+            raise PlanError(argument=name, expected=f"one of {', '.join(allowed)}", got=repr(value))
+
+
+def find_label_format(dataset: RecordDataset, *, form: str, dtype: str) -> LabelFormat:
+    """Return the format of the labels of a dataset.
+
+    Parameters
+    ----------
+    dataset : RecordDataset
+    form : {"array", "pad", "list"}
+    dtype : {"stored", "auto", "int64", "float32"}
+        "stored": int64 if the dataset has exact labels, otherwise float32. "auto": int64 also if the labels of some
+        samples are whole numbers; a pass over all would take minutes for millions of records.
+
+    Raises
+    ------
+    PlanError
+        `form` or `dtype` is not allowed.
+    FormatError
+        No sample can be read.
+    """
+    check_label_options(form, dtype)
+    n_columns = count_labels(dataset) if form == "array" else 0
+    if dtype == "stored":
+        dtype = "int64" if dataset.has_exact_labels else "float32"
+    elif dtype == "auto":
+        dtype = "int64" if dataset.has_exact_labels or _have_whole_labels(dataset) else "float32"
+    return LabelFormat(form, dtype, n_columns)
+
+
 def count_labels(dataset: RecordDataset) -> int:
     """Return the number of labels of the first sample that can be read.
 
@@ -166,3 +274,20 @@ def count_labels(dataset: RecordDataset) -> int:
         with contextlib.suppress(FormatError):
             return np.atleast_1d(dataset[index].label).size
     return np.atleast_1d(dataset[0].label).size  # raises the error of the first sample
+
+
+def _have_whole_labels(dataset: RecordDataset) -> bool:
+    """Tell whether the labels of some samples are whole numbers; False if none of them can be read."""
+    seen = []
+    for index in probed_indices(dataset):
+        with contextlib.suppress(FormatError):
+            seen.append(bool(are_whole(dataset.labels_at(np.array([index]))[0]).all()))
+            if not seen[-1]:
+                return False
+    return bool(seen)
+
+
+def are_whole(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell of each label whether it is a whole number that an int64 holds."""
+    result: NDArray[np.bool_] = (np.trunc(labels) == labels) & (np.abs(labels) < 2.0**63)  # False for NaN
+    return result

@@ -158,7 +158,7 @@ def test_a_pickled_dataset_opens_its_objects_again_but_no_others(near, object_st
 
 
 def test_types_of_labels_and_channels_are_found_with_a_few_samples_of_a_store(near, far, engine, monkeypatch):
-    monkeypatch.setattr("recordkit.loading.probe._N_LOOKED_AT_IN_STORE", 2)
+    monkeypatch.setattr("recordkit.loading.probe._N_PROBED_IN_STORE", 2)
     looks = []
     start = probe.start_fetching
     monkeypatch.setattr(
@@ -195,7 +195,7 @@ def test_a_loader_reads_files_of_a_store_and_of_this_machine_as_one_dataset(near
 
 @pytest.mark.parametrize("n_bytes", [1, 5000])
 def test_a_loader_reads_ahead_no_more_than_it_may(near, far, n_bytes, monkeypatch):
-    monkeypatch.setattr("recordkit.loading.read_ahead._AHEAD_BYTES", n_bytes)
+    monkeypatch.setattr("recordkit.loading.remote.read_ahead._AHEAD_BYTES", n_bytes)
     with rk.Loader(f"{far}/many", batch_size=1, transforms=[rk.Resize(16), rk.CenterCrop(16)]) as loader:
         assert [batch.key.item() for batch in loader] == rk.RecordDataset(near / "many").keys.tolist()
 

@@ -19,10 +19,10 @@ from recordkit.interop.torch.batch import Batch
 from recordkit.interop.torch.epochs import SharedEpochs
 from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.assembler import BadSample
-from recordkit.loading.batch_format import BatchFormat
 from recordkit.loading.loader import Loader as ArrayLoader
 from recordkit.loading.loader import describe_loader, open_loader
 from recordkit.loading.options import LoaderOptions
+from recordkit.loading.probe import BatchFormat
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.sampler import Sampler

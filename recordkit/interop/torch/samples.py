@@ -14,11 +14,11 @@ from torch.utils.data import Dataset
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
 from recordkit.errors import FormatError, enumerate_some, plural, with_places
 from recordkit.interop.torch.transforms import on_tensors
-from recordkit.loading.batch_format import find_batch_format
 from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
 from recordkit.loading.labels import LabelReader
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
+from recordkit.loading.probe import find_batch_format
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.state import check_epoch
 

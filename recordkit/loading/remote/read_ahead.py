@@ -16,7 +16,7 @@ from threading import Lock
 import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.loading.fetching import RecordFetch, count_fetches, start_fetching
+from recordkit.loading.remote.fetching import RecordFetch, count_fetches, start_fetching
 from recordkit.loading.timing import Timing
 from recordkit.sampling.sampler import Sampler
 from recordkit.storage.remote.cache.next_use import UsePlan

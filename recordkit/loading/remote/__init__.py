@@ -1,0 +1,1 @@
+"""Records in a store, which are fetched before a loader reads them."""
