@@ -11,6 +11,33 @@ import threading
 from pathlib import Path
 
 HTML = Path(__file__).parents[2] / "docs" / "_build" / "html"
+CONTRASTS = r"""
+const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+const levels = (colour, below) => {  // of a colour that may let another one through
+  canvas.fillStyle = `rgb(${below})`;
+  canvas.fillRect(0, 0, 1, 1);
+  canvas.fillStyle = colour;
+  canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+};
+const background = (element) => levels(
+  getComputedStyle(element).backgroundColor,
+  element.parentElement ? background(element.parentElement) : [255, 255, 255],
+);
+const luminance = (colour) => {
+  const linear = colour.map((each) => each / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+};
+const walker = document.createTreeWalker(document.querySelector(arguments[0]), NodeFilter.SHOW_TEXT), texts = [];
+while (walker.nextNode()) {
+  const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+  if (!text || !element.checkVisibility({visibilityProperty: true}) || element.closest("svg, script")) continue;
+  const below = background(element);
+  const [a, b] = [luminance(below), luminance(levels(getComputedStyle(element).color, below))];
+  texts.push([text, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
+}
+return texts;
+"""
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
 
 
@@ -67,6 +94,11 @@ def set_colours(chromium, theme):
     chromium.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
     )
+
+
+def contrasts(chromium, selector):
+    """Return the texts in an element, each with the contrast of WCAG 2 between its colour and its background."""
+    return chromium.execute_script(CONTRASTS, selector)
 
 
 def take_pictures(folder):

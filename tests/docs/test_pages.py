@@ -257,3 +257,41 @@ def test_the_page_follows_the_system_in_light_and_dark_and_a_button_changes_it(c
     before = chromium.find_element("tag name", "body").get_attribute("data-theme")
     chromium.find_element("css selector", ".content-icon-container .theme-toggle").click()
     assert chromium.find_element("tag name", "body").get_attribute("data-theme") != before
+
+
+def test_a_word_of_code_breaks_only_if_it_is_longer_than_a_line(chromium, site):
+    browser.set_size(chromium, "phone")
+    broken = []
+    for page in ("changelog", "packing", "reference/commands"):
+        chromium.get(f"{site}/{page}.html")
+        broken += chromium.execute_script(
+            "return [...document.querySelectorAll('article p code .pre')].filter((word) =>"
+            " word.getBoundingClientRect().height > 1.5 * parseFloat(getComputedStyle(word).lineHeight)"
+            " && word.textContent.length < 30).map((word) => word.textContent)"
+        )
+        assert chromium.execute_script("return document.querySelectorAll('article p code .pre').length") > 9
+    assert broken == []
+
+
+def test_error_texts_are_shown_whole_and_other_code_shows_that_it_goes_on(chromium, site):
+    browser.set_size(chromium, "phone")
+    chromium.get(f"{site}/troubleshooting.html")
+    cut = "return [...document.querySelectorAll(arguments[0])].filter((e) => e.scrollWidth > e.clientWidth).length"
+    assert chromium.execute_script(cut, "#troubleshooting .highlight-text pre") == 0
+    for page, selector in (("packing", ".highlight pre"), ("layouts", ".table-wrapper")):
+        chromium.get(f"{site}/{page}.html")
+        assert chromium.execute_script(cut, selector) > 0
+        layers = "return getComputedStyle(document.querySelector(arguments[0])).backgroundAttachment"
+        assert chromium.execute_script(layers, selector).startswith("local, local, scroll, scroll")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_has_contrast_with_its_background(chromium, site, theme):
+    browser.set_size(chromium, "wide")
+    browser.set_colours(chromium, theme)
+    for page in ("index", "cluster", "pack_and_train"):
+        chromium.get(f"{site}/{'guides/' if page == 'cluster' else ''}{page}.html")
+        texts = browser.contrasts(chromium, "article")
+        assert len(texts) > 50
+        assert [(text, ratio) for text, ratio in texts if ratio < 4.5] == []
+    browser.set_colours(chromium, "light")
