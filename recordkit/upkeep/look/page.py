@@ -28,6 +28,7 @@ from recordkit.version import __version__
 # Bars of a histogram of labels; with more labels, each bar is the mean of as many of the sorted labels.
 _MAX_BARS = 120
 _CHART_WIDTH, _CHART_HEIGHT = 240, 60
+_BYTES = "Bytes per image"  # a quantity whose values are shown in kB and MB
 # Longest side of an image that is enlarged with sharp pixels.
 _SMALL_SIDE = 64
 _N_PROBLEMS_SHOWN = 20
@@ -96,10 +97,11 @@ def _text(text: str) -> str:
 
 def _card(picture: Picture) -> str:
     thumbnail = picture.thumbnail
-    attributes = f'data-key="{picture.key}" data-label="{_text(picture.title)}"'
+    attributes = f'data-key="{picture.key}" data-label="{_text(picture.category)}"'
     title = _text(picture.title or "no label")
     if thumbnail.pixels is None:
-        shown = f'<div class="broken">does not decode: {_text(thumbnail.problem)}</div>'
+        problem = _text(f"does not decode: {thumbnail.problem}")
+        shown = f'<div class="broken" title="{problem}"><span>{problem}</span></div>'
         facts = [f"key {picture.key}"]
     else:
         size = f"{thumbnail.width} \u00d7 {thumbnail.height}"
@@ -110,14 +112,16 @@ def _card(picture: Picture) -> str:
             f'height="{height}" alt="{title}, key {picture.key}" src="{thumbnail.data_uri()}"></button>'
         )
         facts = [f"key {picture.key}", size, thumbnail.encoding, _bytes_text(thumbnail.n_bytes)]
-    name = f"<bdi>{_text(picture.name)}</bdi> ({picture.label})" if picture.name else title
+    # A name in which words are joined by underscores breaks after them.
+    name = _text(picture.name).replace("_", "_<wbr>")
+    caption = f"<bdi>{name}</bdi> ({picture.label})" if picture.name else title
     line = "\u00a0\u00b7 ".join(fact.replace(" ", "\u00a0") for fact in facts)
-    return f'<li {attributes}>{shown}<p>{name}</p><p class="facts">{line}</p></li>'
+    return f'<li {attributes}>{shown}<p>{caption}</p><p class="facts">{line}</p></li>'
 
 
 def _options(pictures: Sequence[Picture]) -> str:
-    counts = Counter(picture.title for picture in pictures if picture.title)
-    return "".join(f'<option value="{_text(title)}">{_text(title)}: {n}</option>' for title, n in counts.items())
+    counts = Counter(picture.category for picture in pictures if picture.category)
+    return "".join(f'<option value="{_text(name)}">{_text(name)}: {n}</option>' for name, n in counts.items())
 
 
 def _problems(pictures: Sequence[Picture]) -> str:
@@ -153,8 +157,10 @@ def _label_chart(labels: LabelSummary) -> str:
     groups = [labels.counts[begin : begin + size] for begin in range(0, n, size)]
     bars = [(_group_text(group), sum(count.n for count in group) / len(group)) for group in groups]
     low, high = (_name(labels.counts[number]) for number in (0, -1))
-    means = f", means of {size} labels" if size > 1 else ""
-    return _chart(f"Samples per label, {plural(n, 'label')}{means}", bars, low, high)
+    least, most = min(count.n for count in labels.counts), max(count.n for count in labels.counts)
+    each = f"{least:,} each" if least == most else f"{least:,} to {most:,}"
+    means = f", means of {size} labels" if size > 1 and least != most else ""
+    return _chart(f"Samples per label, {plural(n, 'label')}, {each}{means}", bars, low, high)
 
 
 def _name(count: LabelCount) -> str:
@@ -170,19 +176,23 @@ def _size_charts(pictures: Sequence[Picture]) -> list[str]:
     quantities = {
         "Width in pixels": [thumbnail.width for thumbnail in thumbnails],
         "Height in pixels": [thumbnail.height for thumbnail in thumbnails],
-        "Bytes per image": [thumbnail.n_bytes for thumbnail in thumbnails],
+        _BYTES: [thumbnail.n_bytes for thumbnail in thumbnails],
     }
     distributions = {name: distribute(np.array(values)) for name, values in quantities.items()}
     return [_distribution_chart(name, values) for name, values in distributions.items() if values is not None]
 
 
 def _distribution_chart(name: str, values: Distribution) -> str:
+    def text(value: float) -> str:
+        return _bytes_text(round(value)) if name == _BYTES else f"{value:.0f}"
+
     if len(values.counts) == 1:
-        return f"<figure><h2>{_text(name)}</h2><p>{values.min:.0f} each</p></figure>"
+        return f"<figure><h2>{_text(name)}</h2><p>{text(values.min)} each</p></figure>"
     bars = [
-        (f"{values.edges[number]:.0f} to {values.edges[number + 1]:.0f}", n) for number, n in enumerate(values.counts)
+        (f"{text(values.edges[number])} to {text(values.edges[number + 1])}", n)
+        for number, n in enumerate(values.counts)
     ]
-    return _chart(f"{name}, median {values.median:.0f}", bars, f"{values.min:.0f}", f"{values.max:.0f}")
+    return _chart(f"{name}, median {text(values.median)}", bars, text(values.min), text(values.max))
 
 
 def _chart(title: str, bars: Sequence[tuple[str, float]], low: str, high: str) -> str:

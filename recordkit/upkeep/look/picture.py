@@ -29,6 +29,8 @@ class Picture:
     key : int
     label : str
         Its label, or several between commas.
+    first_label : str
+        The first of them.
     name : str
         Name of the class; "" if it has none.
     path : str
@@ -38,6 +40,7 @@ class Picture:
 
     key: int
     label: str
+    first_label: str
     name: str
     path: str
     thumbnail: Thumbnail
@@ -46,6 +49,11 @@ class Picture:
     def title(self) -> str:
         """Class name and label, or the label alone."""
         return f"{self.name} ({self.label})" if self.name else self.label
+
+    @property
+    def category(self) -> str:
+        """Class name and first label, or the first label alone, by which samples are filtered."""
+        return f"{self.name} ({self.first_label})" if self.name else self.first_label
 
     def without_pixels(self) -> Picture:
         """Return the facts alone, for a caller that keeps those of many images."""
@@ -89,9 +97,9 @@ def make_pictures(
         try:
             sample = dataset[int(indices[position])]
         except FormatError as error:
-            return Picture(key, "", "", path, Thumbnail(None, 0, 0, "", 0, error.problem))
-        label, name = _describe(sample.label, names)
-        return Picture(key, label, name, path, make_thumbnail(sample.payload, side, budget=budget))
+            return Picture(key, "", "", "", path, Thumbnail(None, 0, 0, "", 0, error.problem))
+        label, first_label, name = _describe(sample.label, names)
+        return Picture(key, label, first_label, name, path, make_thumbnail(sample.payload, side, budget=budget))
 
     with ThreadedMap(make, range(len(indices)), n_threads) as pictures:
         for picture in pictures:
@@ -100,8 +108,9 @@ def make_pictures(
             yield picture
 
 
-def _describe(label: Any, names: dict[float, str]) -> tuple[str, str]:
-    """Return the text of the labels, and the name of the class of the first one."""
+def _describe(label: Any, names: dict[float, str]) -> tuple[str, str, str]:
+    """Return the text of the labels, that of the first one, and the name of its class."""
     labels = np.ravel(label).tolist()
     more = ", ..." if len(labels) > _N_LABELS else ""
-    return ", ".join(map(label_text, labels[:_N_LABELS])) + more, names.get(labels[0], "")
+    texts = [label_text(each) for each in labels[:_N_LABELS]]
+    return ", ".join(texts) + more, texts[0], names.get(labels[0], "")

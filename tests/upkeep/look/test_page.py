@@ -179,3 +179,41 @@ def test_a_class_name_of_megabytes_is_in_the_page_in_short(tmp_path):
     path = images.write(tmp_path / "a.rec", [b"P5\n1 1\n255\nx"] * 3, labels=[0.0] * 3)
     (tmp_path / "a.json").write_text(json.dumps({"classes": {"x" * (1 << 22): 0}}))
     assert write_page(path, tmp_path / "a.html").n_bytes < 100_000
+
+
+def page_of(tmp_path, payloads, labels, classes=None):
+    """Return the page of a dataset, as text."""
+    path = images.write(tmp_path / "a.rec", payloads, labels=labels)
+    path.with_suffix(".json").write_text(json.dumps({"classes": classes or {}}))
+    write_page(path, tmp_path / "p.html")
+    return (tmp_path / "p.html").read_text()
+
+
+def test_samples_of_several_labels_are_filtered_by_the_first(tmp_path):
+    payload = b"P5\n1 1\n255\nx"
+    page = page_of(tmp_path, [payload] * 3, [(0.0, 0.5), (0.0, 0.25), (1.0, 0.75)], {"cat": 0})
+    assert re.findall(r"<option[^>]*>([^<]*)", page) == ["all (3)", "cat (0): 2", "1: 1"]
+    assert re.findall('data-label="([^"]*)"', page) == ["cat (0)", "cat (0)", "1"]
+    assert "<bdi>cat</bdi> (0, 0.25)" in page
+
+
+def test_the_heads_of_the_charts_say_how_high_the_bars_are_and_in_what_unit(tmp_path):
+    sizes = [codec.encode(images.noise(n, n), "png") for n in (8, 40, 80)]
+    page = page_of(tmp_path, sizes, [0.0, 0.0, 1.0])
+    assert "Samples per label, 2 labels, 1 to 2</h2>" in page
+    assert re.search(r"Bytes per image, median [\d.]+ kB</h2>.*<span>\d+ B</span><span>[\d.]+ kB</span>", page)
+
+
+def test_a_class_name_breaks_after_its_underscores(tmp_path):
+    page = page_of(tmp_path, [b"P5\n1 1\n255\nx"], [0.0], {"great_grey_owl": 0})
+    assert "<bdi>great_<wbr>grey_<wbr>owl</bdi> (0)" in page
+
+
+def test_the_reason_for_a_broken_image_is_inside_its_tile_on_a_phone(window):
+    set_size(window, "phone")
+    bottoms = window.execute_script(
+        "return ['.broken', '.broken span'].map((s) => document.querySelector(s).getBoundingClientRect().bottom)"
+    )
+    assert bottoms[1] <= bottoms[0]
+    assert window.find_element("class name", "broken").get_attribute("title").startswith("does not decode: expected")
+    set_size(window, "wide")
