@@ -138,7 +138,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title:
     title : str
     """
     n = len(matrix)
-    all_names = [_escape(textwrap.shorten(name, _MAX_LETTERS, placeholder="…")) for name in class_names[:n]]
+    all_names = [_escape(_shorten(name, _MAX_LETTERS)) for name in class_names[:n]]
     names = all_names if n <= _MAX_NAMED else []
     has_counts = n <= _MAX_NUMBERED
     # Long names enlarge the figure, so that the matrix does not shrink.
@@ -163,7 +163,8 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title:
             axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=color)
     if names:
         size = 7 if n > _MAX_NUMBERED else 9
-        axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
+        turn = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > 2 else {}
+        axes.set_xticks(range(n), names, fontsize=size, **turn)
         axes.set_yticks(range(n), names, fontsize=size)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
@@ -218,7 +219,7 @@ def draw_images(
             is_gray = image.shape[2] == 1
             axes.imshow(image[:, :, 0] if is_gray else image, cmap="gray" if is_gray else None, vmin=0, vmax=255)
         text = f"✗ {text}" if is_wrong else text
-        lines = text.split("\n") if "\n" in text else textwrap.wrap(text, _LINE_LETTERS, max_lines=2, placeholder="…")
+        lines = text.split("\n") if "\n" in text else _wrap(text)
         axes.set_title(_escape("\n".join(lines)), fontsize=7, color=_WRONG if is_wrong else "black")
         if is_wrong:
             axes.set_frame_on(True)
@@ -226,6 +227,17 @@ def draw_images(
                 spine.set(color=_WRONG, linewidth=2)
     figure.suptitle(_escape(title), fontsize=10)
     return figure
+
+
+def _shorten(text: str, n_letters: int) -> str:
+    """Return a text with at most so many letters; an ellipsis replaces the end of a longer one."""
+    return text if len(text) <= n_letters else f"{text[: n_letters - 1].rstrip()}…"
+
+
+def _wrap(text: str) -> list[str]:
+    """Return the first two lines of a text; a word that is longer than a line is broken."""
+    lines = textwrap.wrap(text, _LINE_LETTERS)
+    return lines if len(lines) <= 2 else [lines[0], f"{lines[1][: _LINE_LETTERS - 1]}…"]
 
 
 def _escape(text: str) -> str:

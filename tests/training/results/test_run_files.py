@@ -187,6 +187,25 @@ def test_long_names_do_not_shrink_the_matrix():
 
 
 @pytest.mark.usefixtures("matplotlib")
+def test_long_names_without_spaces_keep_their_beginning():
+    figure = pictures.draw_confusion(np.eye(2, dtype=np.int64), ("great_grey_" * 9, "x" * 40), "t")
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == ["great_grey_great_grey_great_grey_great_…", "x" * 40]
+    image = np.zeros((4, 4, 1), np.uint8)
+    axes = pictures.draw_images([image], ["Greater_Swiss_Mountain_dog_" * 2], [False], "t").axes
+    assert axes[0].get_title() == "Greater_Swiss_Mounta\nin_dog_Greater_Swis…"
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_names_of_letters_and_digits_stand_upright():
+    turns = []
+    for names in (("7", "10"), ("cat", "dog")):
+        axes = pictures.draw_confusion(np.eye(2, dtype=np.int64), names, "t").axes[0]
+        turns.append(axes.get_xticklabels()[0].get_rotation())
+    assert turns == [0, 45]
+
+
+@pytest.mark.usefixtures("matplotlib")
 def test_wrong_images_are_marked():
     image = np.zeros((4, 4, 1), np.uint8)
     axes = pictures.draw_images([image, image], ["7", "3"], [False, True], "t").axes
