@@ -12,7 +12,7 @@ from recordkit.errors import MissingError, PlanError, plural
 from recordkit.storage.replacement import write_atomically
 
 # Colours of Okabe and Ito's palette, which people with colour blindness can tell apart.
-_RECORDKIT, _OTHERS, _REFERENCE, _WARNING, _UNCERTAIN = "#0072B2", "#999999", "#E69F00", "#D55E00", "#999999"
+_RECORDKIT, _OTHERS, _REFERENCE, _WARNING, _UNCERTAIN = "#0072B2", "#999999", "#E69F00", "#D55E00", "#6B6B6B"
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _MARKERS = "osD^vPX*"
 SUFFIXES = (".png", ".svg")

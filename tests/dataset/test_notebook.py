@@ -1,9 +1,11 @@
 """A notebook shows the first samples of a dataset, whatever they are."""
 
 import json
+import os
 
 import images
 import pytest
+from docs.browser import find_programs, open_browser
 
 from recordkit import RecordDataset, codec
 
@@ -66,3 +68,21 @@ def test_contradicting_class_names_are_left_out(tmp_path):
 def test_an_empty_dataset_is_its_description(tmp_path):
     with RecordDataset(images.write(tmp_path / "a.rec", [b""])) as dataset:
         assert "<img" not in dataset[:0]._repr_html_() and "of 0 samples" in dataset[:0]._repr_html_()
+
+
+def test_long_names_and_reasons_end_in_dots_inside_their_cells(tmp_path):
+    if not os.environ.get("RECORDKIT_REQUIRE_BROWSER"):
+        if not all(find_programs()):
+            pytest.skip("no Chromium with its driver; Debian has them as chromium and chromium-driver")
+        pytest.importorskip("selenium", reason="selenium is not installed")
+    path = images.write(tmp_path / "a.rec", [images.every_format()["png"], b"x" * 40])
+    name = "great_grey_owl_" * 9
+    path.with_suffix(".json").write_text(json.dumps({"classes": {name: 0}}))
+    with RecordDataset(path) as dataset:
+        (tmp_path / "a.html").write_text(dataset._repr_html_())
+    with open_browser() as chromium:
+        chromium.get((tmp_path / "a.html").as_uri())
+        caption, reason, _ = chromium.find_elements("css selector", "[title]:not(img)")
+        frame = reason.find_element("xpath", "..")
+        assert caption.get_attribute("title") == f"0: {name}" and caption.size["height"] < 50
+        assert reason.rect["y"] + reason.rect["height"] <= frame.rect["y"] + frame.rect["height"]

@@ -141,11 +141,18 @@ def _image(thumbnail: Thumbnail, caption: str, side: int) -> str:
 
 def _figure(content: str, caption: str, side: int) -> str:
     style = f"width:{side}px;font-size:12px;line-height:1.3;overflow-wrap:anywhere"
-    return f'<div style="{style}">{content}<div>{html_text(caption)}</div></div>'
+    return f'<div style="{style}">{content}{_lines(caption, 3)}</div>'
 
 
 def _broken(reason: str, side: int) -> str:
-    return f'<div style="{_frame(side)};border:1px dashed;padding:4px;overflow:hidden">{html_text(reason)}</div>'
+    style = f"{_frame(side)};border:1px dashed;padding:4px;overflow:hidden;font-size:11px;line-height:1.25"
+    return f'<div style="{style}">{_lines(reason, 6)}</div>'
+
+
+def _lines(text: str, n: int) -> str:
+    """Return HTML with the first lines of a text, and the whole text where the pointer is."""
+    style = f"display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:{n};overflow:hidden"
+    return f'<div style="{style}" title="{html_text(text)}">{html_text(text)}</div>'
 
 
 def _frame(side: int) -> str:
