@@ -36,6 +36,32 @@ def get_symbol(num_classes, **kwargs):
     return mx.sym.SoftmaxOutput(mx.sym.FullyConnected(net, num_hidden=num_classes, name="fc8"), name="softmax")
 """
 
+# A residual network of 20 layers.
+RESNET = """
+import mxnet as mx
+
+
+def conv(net, n_filters, name, stride=1, kernel=3):
+    sizes = {"kernel": (kernel, kernel), "stride": (stride, stride), "pad": (kernel // 2, kernel // 2)}
+    return mx.sym.BatchNorm(mx.sym.Convolution(net, num_filter=n_filters, name=name, **sizes), name=f"{name}_bn")
+
+
+def get_symbol(num_classes, **kwargs):
+    net = mx.sym.Activation(conv(mx.sym.Variable("data"), 4, "conv0"), act_type="relu", name="relu0")
+    for stage, n_filters in enumerate((4, 8, 16), 1):
+        for unit in (1, 2, 3):
+            name, stride = f"stage{stage}_unit{unit}", 2 if stage > 1 and unit == 1 else 1
+            branch = conv(net, n_filters, f"{name}_conv1", stride)
+            branch = mx.sym.Activation(branch, act_type="relu", name=f"{name}_relu1")
+            branch = conv(branch, n_filters, f"{name}_conv2")
+            shortcut = net if stride == 1 else conv(net, n_filters, f"{name}_short", stride, 1)
+            net = mx.sym.elemwise_add(branch, shortcut, name=f"{name}_add")
+            net = mx.sym.Activation(net, act_type="relu", name=f"{name}_relu2")
+    net = mx.sym.Pooling(net, global_pool=True, kernel=(8, 8), pool_type="avg", name="pool")
+    net = mx.sym.FullyConnected(mx.sym.flatten(net, name="flat"), num_hidden=num_classes, name="fc")
+    return mx.sym.SoftmaxOutput(net, name="softmax")
+"""
+
 
 def run(command, *arguments):
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
@@ -74,6 +100,28 @@ def test_a_network_is_drawn_top_down_on_one_screen(mx, tmp_path, name):
     assert set(layers) <= at.keys() and "data" in at
     order = sorted(layers, key=lambda layer: (at[layer][0] > at[layers[0]][0] + 100, at[layer][1]))
     assert order == layers  # down a column, then down the next one
+
+
+@pytest.mark.usefixtures("dot")
+def test_a_residual_network_is_drawn_on_one_screen_with_all_names(mx, tmp_path, capfd):
+    (tmp_path / "resnet.py").write_text(RESNET)
+    words = [tmp_path / "resnet.py", "--data-shape", "3,32,32"]
+    assert run(plot_net, *words, "-o", tmp_path / "net.png").exception is None
+    with Image.open(tmp_path / "net.png") as picture:
+        assert picture.width <= 1600 and picture.height <= 1000
+    run(plot_net, *words, "-o", tmp_path / "net.svg")
+    assert "Warning" not in capfd.readouterr().err  # of texts that are larger than their boxes
+    texts = re.findall(r"<text [^>]*>([^<]+)</text>", (tmp_path / "net.svg").read_text())
+    assert texts.count("3 times") == 1 and texts.count("2 times") == 2
+    symbol = find_network(str(tmp_path / "resnet.py")).build(mx, 10, (3, 32, 32))
+    layers = {node["name"] for node in json.loads(symbol.tojson())["nodes"] if node["op"] != "null"}
+    assert layers <= {name for text in texts for name in names_in(text)}
+
+
+def names_in(text):
+    begin, brace, rest = text.partition("{")
+    middles, _, end = rest.partition("}")
+    return [f"{begin}{middle}{end}" for middle in middles.split(",")] if brace else [text]
 
 
 @pytest.mark.usefixtures("dot")

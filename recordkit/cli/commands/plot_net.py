@@ -38,7 +38,8 @@ _N_CLASSES = 10
 def command(network: str, output: Path | None, shape: tuple[int, int, int] | None, console: Console) -> None:
     """Draw a network, top down, with the names of its layers and the shapes of their outputs.
 
-    NETWORK is book, four-conv, article, six-conv or FILE.py, as for recordkit train; or the prefix of a trained model.
+    Repeated blocks of a long network are drawn once, with all their names. NETWORK is book, four-conv, article,
+    six-conv or FILE.py, as for recordkit train; or the prefix of a trained model.
     """
     output = output or Path(f"{Path(network).stem}.png")
     check_suffix(output)
