@@ -334,12 +334,16 @@ class Fileset:
         json_path, rec_path = self.path(".json"), self.path(".rec")
         beside = [self.path(suffix) for suffix in (".json", ".labels.npy") if self.exists(suffix)]
         names = " and ".join(map(str, beside))
+        if self.mirror is None:
+            prefix = quoted(self.prefix)
+            advice = f"if {rec_path} is whole, remove {names}, or run 'recordkit pack SOURCE {prefix} --overwrite'"
+        else:  # nothing is replaced in a store
+            advice = f"if {rec_path} is whole, remove {names}, or pack its images to another prefix"
         raise FormatError(
             path=str(json_path),
             expected=f"the description of {rec_path}, of {self._size()} bytes",
             got=f"that of a file of {size} bytes",
-            advice=f"if {rec_path} is whole, remove {names}, or run "
-            f"'recordkit pack SOURCE {quoted(self.prefix)} --overwrite' with its images",
+            advice=advice,
         )
 
     def _check_labels(self, description: Mapping[str, Any], path: Path) -> None:

@@ -206,7 +206,7 @@ def test_a_rec_file_that_was_replaced_without_its_description(rec, works):
         error = text_of(lambda follow=follow: rk.RecordDataset(follow).classes)
         _, paths, _ = advice(
             "storage/fileset.py",
-            "if {} is whole, remove {}, or run 'recordkit pack SOURCE {} --overwrite' with its images",
+            "if {} is whole, remove {}, or run 'recordkit pack SOURCE {} --overwrite'",
             error,
         )
         if follow == "remove":

@@ -66,6 +66,23 @@ def test_a_pattern_of_a_web_server(web, photos, tmp_path):
     assert len(rk.RecordDataset(f"{web.url}/out.rec", **options)) == 4
 
 
+def test_a_rec_file_of_a_web_server_that_was_replaced_without_its_description(web, photos, tmp_path):
+    rk.pack("photos", "out")
+    Path("out.rec").write_bytes(Path("out.rec").read_bytes()[:-4])
+
+    def classes(prefix):
+        return rk.RecordDataset(f"{web.url}/{prefix}.rec", cache_dir=tmp_path / f"cache-{prefix}").classes
+
+    _, path = advice(
+        "storage/fileset.py",
+        "if {} is whole, remove {}, or pack its images to another prefix",
+        lambda: classes("out"),
+    )
+    assert path == f"{web.url}/out.json"
+    rk.pack("photos", "other")
+    assert classes("other") == {"cat": 0, "dog": 1}
+
+
 def test_answers_of_s3(faulty_store, monkeypatch):
     faulty_store.put("x.rec", b"content")
 
