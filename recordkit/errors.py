@@ -113,6 +113,8 @@ class RecordkitError(Exception):
     'train.rec: byte 8: expected magic 0xced7230a, got 0x00000000'
     >>> error.offset
     8
+    >>> error
+    FormatError('train.rec: byte 8: expected magic 0xced7230a, got 0x00000000')
     >>> str(PlanError(argument="threads", expected="0 to 1024", got=-1, advice="leave out `threads`"))
     'threads: expected 0 to 1024, got -1; leave out threads'
     """
@@ -177,6 +179,10 @@ class RecordkitError(Exception):
 
     def __str__(self) -> str:
         return self.text(_as_python)
+
+    def __repr__(self) -> str:
+        # Logs and notebooks show this, and Python's own would show `message` alone, which is often empty.
+        return f"{type(self).__name__}({str(self)!r})"
 
     def located(self: _Error, **fields: Any) -> _Error:
         """Return a copy of the error with additional fields. Fields that it already has keep their values.

@@ -78,6 +78,11 @@ def test_a_message_alone_is_the_text():
     assert str(errors.PlanError("raw images have no quality")) == "raw images have no quality"
 
 
+def test_the_repr_has_the_whole_text():
+    error = errors.NotFoundError(path="a.rec", expected="a .rec file", got="none")
+    assert repr(error) == "NotFoundError('a.rec: expected a .rec file, got none')"
+
+
 def test_arguments_may_be_named_for_the_reader():
     error = errors.PlanError(
         argument="threads", expected="`batch_size` or less", got=9, advice="pass `threads=2`; `x y` stays"

@@ -150,9 +150,40 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown name is an error that names the nearest one."""
         names = self.list_commands(ctx)
-        if args[0] in names or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        raise click.UsageError(f"unexpected command {args[0]}{_nearest(args[0], names)}", ctx)
+        if args[0] not in names and not ctx.resilient_parsing:
+            raise click.UsageError(f"unexpected command {args[0]}{_nearest(args[0], names)}", ctx)
+        name, command, words = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
+            _check_arguments(click.Context(command, ctx, name, **command.context_settings), words)
+        return name, command, words
+
+
+def _check_arguments(ctx: click.Context, words: list[str]) -> None:
+    """Refuse too many arguments of a command, and empty ones.
+
+    An empty path would be the current folder. A shell gives one for a variable that is not set.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    try:
+        given, rest, _ = ctx.command.make_parser(ctx).parse_args(list(words))
+    except click.UsageError:
+        return  # the command raises it again
+    if any(option.is_eager and option.name in given for option in ctx.command.get_params(ctx)):
+        return  # the help is asked for
+    arguments = [parameter for parameter in ctx.command.params if isinstance(parameter, click.Argument)]
+    if rest:
+        taken, too = (" and ".join(map(_label, arguments)), " too") if arguments else ("no argument", "")
+        raise click.UsageError(f"expected {taken}, got {enumerate_some(rest, limit=3)}{too}", ctx)
+    for argument in arguments:
+        value = given.get(argument.name)
+        if argument.nargs == -1 and not ctx.allow_interspersed_args:
+            continue  # these are the arguments of another program
+        if value == "" or (isinstance(value, tuple | list) and "" in value):
+            problem = f"expected a name for {_label(argument)}, got an empty one"
+            raise click.UsageError(f"{problem}; is a variable of the shell not set?", ctx)
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:
@@ -162,13 +193,15 @@ def _nearest(word: str, names: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> _nearest("verfy", ["view", "verify"]), _nearest("--reszie", ["--resize"]), _nearest("x", ["verify"])
+    >>> _nearest("verfy", ["view", "verify"]), _nearest("--reszie", ["--resize"]), _nearest("--root", ["--color"])
     ("; did you mean 'verify'?", "; did you mean '--resize'?", '')
     """
     from difflib import get_close_matches
 
-    similar = get_close_matches(word, sorted(names), n=1)
-    return f"; did you mean '{similar[0]}'?" if similar else ""
+    by_word = {name.lstrip("-"): name for name in sorted(names)}  # dashes would make all options similar
+    word = word.lstrip("-")
+    similar = get_close_matches(word, by_word, n=1) or [name for name in by_word if word and name.startswith(word)]
+    return f"; did you mean '{by_word[similar[0]]}'?" if similar else ""
 
 
 def error_text(error: RecordkitError | OSError) -> str:
@@ -268,12 +301,24 @@ def usage_error_text(error: click.UsageError) -> str:
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         parts = [f"{_label(error.param)} is missing"]
     elif isinstance(error, click.BadParameter) and error.param is not None:
-        parts = [f"{_label(error.param)}: {parts[0]}"]
+        parts = [f"{_label(error.param)}: {_with_number(parts[0], error.param.type.name)}"]
     else:
         parts = [parts[0][:1].lower() + parts[0][1:]]
     if error.ctx is not None:
         parts.append(f"see '{error.ctx.command_path} --help'")
     return "; ".join(parts)
+
+
+def _with_number(text: str, type_name: str) -> str:
+    """Return a text of click about a number in words: "a number" instead of "a valid float range".
+
+    Examples
+    --------
+    >>> _with_number("'0,1' is not a valid float range", "float range")
+    "'0,1' is not a number"
+    """
+    number = {"float": "a number", "integer": "a whole number"}.get(type_name.removesuffix(" range"))
+    return text.replace(f"a valid {type_name}", number) if number else text
 
 
 class TerminationSignal(BaseException):
@@ -359,6 +404,8 @@ class _PipeTolerantStream:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
             os.close(null)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, error.filename or self._stream.name.strip("<>")) from error
 
 
 def _fail(program: str, message: str, code: int) -> None:

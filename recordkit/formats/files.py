@@ -19,6 +19,8 @@ from recordkit.errors import FormatError, NotFoundError, enumerate_some, plural,
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
 # Names of a folder that are compared with a name that does not exist; more would take seconds.
 _N_COMPARED = 1000
+# Names of sets that an advice has, for example those of train, val and test.
+_N_SETS_NAMED = 3
 # A pipe would open only once somebody writes to it, and a terminal could become that of this process. Regular files
 # ignore both flags.
 _NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -192,6 +194,8 @@ def _advise_another(path: Path, suffix: str) -> str:
     suffix = suffix if is_last else ""
     names = _names_in(folder, suffix, folders_only=not is_last)
     names = [name for name in names if name != missing.name]  # it is there if it is a link to nothing
+    if suffix == ".rec" and (sets := _sets_of(missing.with_suffix(""), names)):
+        return f"did you mean {' or '.join(sets[:_N_SETS_NAMED])}?"
     stems = [name.removesuffix(suffix) for name in names]  # a suffix that all have would make all similar
     if similar := get_close_matches(missing.name.removesuffix(suffix), stems[:_N_COMPARED], n=1):
         other = folder / (similar[0] + suffix)
@@ -206,6 +210,13 @@ def _advise_another(path: Path, suffix: str) -> str:
         return ""
     content = enumerate_some(names) if names else f"no {suffix} file"
     return f"{'the current folder' if folder == Path() else folder} has {content}"
+
+
+def _sets_of(prefix: Path, names: list[str]) -> list[str]:
+    """Return what a pack with shards or splits wrote at a prefix: the prefix of a manifest, or .rec files."""
+    if Path(f"{prefix}.manifest.json").is_file():
+        return [str(prefix)]
+    return [str(prefix.with_name(name)) for name in names if name.startswith(f"{prefix.name}_")]
 
 
 def _names_in(folder: Path, suffix: str, *, folders_only: bool) -> list[str]:

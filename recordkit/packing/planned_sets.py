@@ -163,7 +163,7 @@ def _split_source(source: Source, plan: PackPlan, *, is_divided: bool) -> list[S
     return split_samples(
         len(source),
         shards=plan.shards,
-        train_ratio=1.0 - plan.val_ratio - plan.test_ratio if is_divided else 1.0,
+        train_ratio=max(1.0 - plan.val_ratio - plan.test_ratio, 0.0) if is_divided else 1.0,  # 0.8 + 0.2: below 0
         test_ratio=plan.test_ratio if is_divided else 0.0,
     )
 

@@ -39,7 +39,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises
     ------
     PublishError
-        The disk is full, a permission is missing, or the like; the old file is unchanged.
+        The disk is full, a permission is missing, or the like; an old file is unchanged.
 
     Examples
     --------
@@ -61,7 +61,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             _replace(path, write)
             flush_to_disk(path.parent)
     except OSError as error:
-        raise PublishError(error.strerror or str(error), path=str(path), advice="the old file is unchanged") from error
+        advice = "the old file is unchanged" if os.path.lexists(path) else "nothing was written"
+        raise PublishError(error.strerror or str(error), path=str(path), advice=advice) from error
 
 
 def make_folders(folder: Path, new: list[Path]) -> None:

@@ -402,6 +402,9 @@ def test_a_file_that_cannot_be_replaced(photos, monkeypatch):
 
     advice("storage/replacement.py", "the old file is unchanged", text_of(lambda: write_atomically(path, fail)))
     assert path.read_text() == "old"
+    path.unlink()
+    advice("storage/replacement.py", "nothing was written", text_of(lambda: write_atomically(path, fail)))
+    assert not path.exists()
 
 
 def test_a_name_that_does_not_exist(rec, fails, works):

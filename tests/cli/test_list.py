@@ -49,6 +49,16 @@ def inputs(tmp_path, tiny_folder, monkeypatch):
             2,
             "--train-ratio and --test-ratio: expected a sum of at most 1, got 0.8 and 0.3",
         ),
+        (
+            "tree x --val-ratio 0.8 --test-ratio 0.3",
+            2,
+            "--val-ratio and --test-ratio: expected a sum of at most 1, got 0.8 and 0.3",
+        ),
+        (
+            "tree x --val-ratio 0.2 --train-ratio 0.8",
+            2,
+            "--train-ratio and --val-ratio: expected one of them, got both",
+        ),
         ("tree x --shards 10001", 2, "--shards: expected at most 10000, got 10001"),
         ("tree x --shards 0", 2, "--shards: 0 is not in the range x>=1; see 'recordkit list --help'"),
         ("tree x --resize 3", 2, "unexpected option --resize; see 'recordkit list --help'"),
@@ -66,6 +76,27 @@ def test_wrong_input_is_one_line_in_the_words_of_the_command(cli, words, code, t
 def test_empty_lists_are_one_warning(cli):
     code, _, error = cli("list", "tree", "x", "--shards", 20)
     assert (code, error) == (0, "recordkit: warning: x_12.lst and 7 other lists are empty\n")
+
+
+@pytest.mark.usefixtures("inputs")
+@pytest.mark.parametrize("ratios", [(0.25, 0), (0.25, 0.5)])
+def test_val_ratio_divides_as_that_of_pack(cli, tmp_path, ratios):
+    options = ("--val-ratio", ratios[0], "--test-ratio", ratios[1], "--quiet")
+    sizes = []
+    for command in ("list", "pack"):
+        assert cli(command, "tree", f"{command}ed/x", *options)[0] == 0
+        lists = sorted(tmp_path.glob(f"{command}ed/*.lst"))
+        sizes.append([(path.name, path.read_text().count("\n")) for path in lists])
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.usefixtures("inputs")
+def test_ratios_whose_rest_rounds_below_0_leave_no_image_for_train(cli):
+    ratios = ("--val-ratio", 0.8, "--test-ratio", 0.2)  # 1 - 0.8 - 0.2 is -5.6e-17
+    code, _, error = cli("list", "tree", "x", *ratios)
+    assert (code, error) == (0, "recordkit: warning: x_train.lst is empty\n")
+    code, _, error = cli("pack", "tree", "y", *ratios)
+    assert code == 2 and "y_train: expected samples, got 0 of 12; change the ratios" in error
 
 
 SPLITS = ("train/cat/1.jpg", "train/dog/2.jpg", "test/dog/3.jpg")
@@ -90,7 +121,7 @@ def test_each_split_has_its_list_and_all_have_one_class_map(cli, tmp_path):
 
 
 @pytest.mark.usefixtures("splits")
-@pytest.mark.parametrize("option", ["--train-ratio", "--test-ratio", "--shards"])
+@pytest.mark.parametrize("option", ["--train-ratio", "--val-ratio", "--test-ratio", "--shards"])
 def test_lists_of_splits_are_not_divided_again(cli, option):
     code, _, error = cli("list", "photos", "x", option, "0.5" if option != "--shards" else "2")
     assert code == 2

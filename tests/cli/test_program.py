@@ -41,6 +41,18 @@ def test_a_closed_pipe_is_no_error(packed, command):
     assert with_closed_stdout(*command, packed) == (0, "")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_an_output_that_cannot_be_written_is_named(packed):
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "-m", "recordkit", "info", packed]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "recordkit: stdout: No space left on device\n")
+
+
+def test_help_is_given_whatever_stands_before_it(cli):
+    assert cli("pack", "", "b", "c", "--help") == cli("pack", "--help")
+
+
 def test_a_pack_with_closed_pipes_still_packs(tiny_folder, tmp_path):
     (tiny_folder / "notes.txt").touch()  # causes a warning
     assert with_closed_stdout("pack", tiny_folder, tmp_path / "out", stderr=None) == (0, None)

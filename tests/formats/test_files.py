@@ -37,6 +37,15 @@ def test_a_missing_path_is_compared_with_the_names_beside_it(tmp_path, monkeypat
     assert error.advice == advice
 
 
+def test_the_sets_that_a_pack_wrote_at_a_prefix_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a_test.rec", "a_train.rec", "a_val.rec", "ab.rec", "s_0.rec", "s_1.rec", "s.manifest.json"):
+        (tmp_path / name).touch()
+    advice = not_found("a.rec", "a .rec file", suffix=".rec").advice
+    assert advice == "did you mean a_test.rec or a_train.rec or a_val.rec?"
+    assert not_found("s.rec", "a .rec file", suffix=".rec").advice == "did you mean s?"
+
+
 def test_a_link_to_nothing_is_not_advised_in_place_of_itself(tmp_path):
     (tmp_path / "a.rec").symlink_to("gone.rec")
     assert not_found(tmp_path / "a.rec", "a .rec file", suffix=".rec").advice == f"{tmp_path} has no .rec file"

@@ -40,6 +40,15 @@ def test_a_write_that_ends_early_leaves_the_old_file_and_no_other(tmp_path, erro
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.json"]
 
 
+def test_a_write_that_fails_says_nothing_of_an_old_file_if_there_is_none(tmp_path):
+    def fail(_file):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(PublishError, match=r"a\.json: No space left on device; nothing was written$"):
+        write_atomically(tmp_path / "a.json", fail)
+    assert os.listdir(tmp_path) == []
+
+
 def test_planted_links_are_not_followed(tmp_path, monkeypatch):
     (tmp_path / "secret").write_text("secret")
     for name in (".a.json.tmp", ".a.json.00000000.tmp"):

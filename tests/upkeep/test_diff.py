@@ -99,8 +99,8 @@ def test_changes_of_labels_are_old_and_new_with_their_names(cli, tmp_path):
     code, output, _ = cli("diff", a, b)
     assert code == 1 and output.splitlines() == [
         f"{a} and {b}: 2 records with other labels, 1 (dog, pet) -> 0 (cat): keys 0, 1",
-        f"{a} and {b}: 1 record with other labels, 2 -> 3: keys 2",
-        f"{a} and {b}: 1 record with other labels, 1, 2.5 -> 1, 3.5: keys 3",
+        f"{a} and {b}: 1 record with other labels, 2 -> 3: key 2",
+        f"{a} and {b}: 1 record with other labels, 1, 2.5 -> 1, 3.5: key 3",
     ]
     changes = json.loads(cli("diff", a, b, "--json")[1])["label_changes"]
     first = {"old": [1.0], "new": [0.0], "old_names": ["dog", "pet"], "new_names": ["cat"], "keys": [0, 1]}
@@ -160,7 +160,7 @@ def test_exit_codes_are_those_of_diff(cli, tmp_path):
     write(b, [(3, 2.0, b"cat"), *SAMPLES[1:3]])
     code, out, _ = cli("diff", a, b)
     lines = [
-        f"{a} and {b}: {text}" for text in ("1 record removed: keys 9", "1 record with other labels, 1 -> 2: keys 3")
+        f"{a} and {b}: {text}" for text in ("1 record removed: key 9", "1 record with other labels, 1 -> 2: key 3")
     ]
     assert (code, out.splitlines()) == (1, lines)
     code, out, _ = cli("diff", a, b, "--json")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
@@ -41,15 +43,16 @@ def command(a: Path, b: Path, threads: int, console: Console) -> None:
 def _lines(report: DiffReport) -> list[str]:
     if report.is_equal:
         return [f"{report.paths[0]} and {report.paths[1]}: equal, {plural(report.n_records[0], 'record')}"]
+    renumbered = [f"{old} -> {new}" for old, new in report.renumbered.tolist()]
     lists = (
-        ("removed: keys", report.removed.tolist()),
-        ("added: keys", report.added.tolist()),
-        ("with another key:", [f"{old} -> {new}" for old, new in report.renumbered.tolist()]),
+        (f"removed: {_keys(report.removed)}", report.removed),
+        (f"added: {_keys(report.added)}", report.added),
+        (f"with another key: {_some(renumbered)}", renumbered),
     )
-    lines = [f"{plural(len(items), 'record')} {text} {_some(items)}" for text, items in lists if items]
+    lines = [f"{plural(len(items), 'record')} {text}" for text, items in lists if len(items)]
     lines += _label_lines(report)
     if len(report.images):
-        lines.append(f"{plural(len(report.images), 'record')} with another image: keys {_some(report.images.tolist())}")
+        lines.append(f"{plural(len(report.images), 'record')} with another image: {_keys(report.images)}")
     if report.n_moved:
         lines.append(f"{plural(report.n_moved, 'record')} in another order")
     if report.classes:
@@ -65,11 +68,14 @@ def _label_lines(report: DiffReport) -> list[str]:
     """Return a line for each of the most frequent changes of labels."""
     changes = list(itertools.islice(report.label_changes, _N_SHOWN))
     lines = [
-        f"{plural(len(change.keys), 'record')} with other labels, {change}: keys {_some(change.keys.tolist())}"
-        for change in changes
+        f"{plural(len(change.keys), 'record')} with other labels, {change}: {_keys(change.keys)}" for change in changes
     ]
     n_more = len(report.label_changes) - sum(len(change.keys) for change in changes)
     return [*lines, f"{plural(n_more, 'more record')} with other labels; --json lists all"] if n_more else lines
+
+
+def _keys(keys: NDArray[np.uint64]) -> str:
+    return f"{'key' if len(keys) == 1 else 'keys'} {_some(keys.tolist())}"
 
 
 def _some(items: Sequence[object]) -> str:

@@ -50,17 +50,20 @@ from recordkit.storage.remote.urls import is_url
 @click.option("--shuffle/--no-shuffle", default=True, show_default=True, help="Shuffle the samples.")
 @seed_option
 @ratio_option("train")
+@ratio_option("val")
 @ratio_option("test")
 @shards_option
 @output_options
 def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     """Write PREFIX.lst from the images in ROOT, as im2rec --list does.
 
-    ROOT has a folder per class, or images with the label in their names (000000_5.jpg). The images in neither
-    train nor test go to PREFIX_val.lst. If ROOT has folders called train, val and test, each has its list. Class names
-    are kept in PREFIX.classes.json. ROOT may be the URL of a folder in an object store.
+    ROOT has a folder per class, or images with the label in their names (000000_5.jpg). With --train-ratio the images
+    in neither train nor test go to PREFIX_val.lst, as in im2rec; with --val-ratio those in neither val nor test go to
+    PREFIX_train.lst, as in recordkit pack. If ROOT has folders called train, val and test, each has its list. Class
+    names are kept in PREFIX.classes.json. ROOT may be the URL of a folder in an object store.
     """
-    _check(prefix, options["train_ratio"], options["test_ratio"])
+    val_ratio = options["val_ratio"]
+    _check(prefix, options["train_ratio"], val_ratio, options["test_ratio"])
     with console.progress(None, f"find images in {root}") as progress:
         source = _open(root, progress, options)
     sources = source if isinstance(source, dict) else {"": source}
@@ -68,7 +71,7 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
         source,
         prefix,
         shards=options["shards"],
-        train_ratio=options["train_ratio"],
+        train_ratio=max(1 - val_ratio - options["test_ratio"], 0) if val_ratio else options["train_ratio"],
         test_ratio=options["test_ratio"],
         shuffle=options["shuffle"],
         seed=options["seed"],
@@ -111,7 +114,7 @@ def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Sou
     sources = source.values() if isinstance(source, dict) else [source]
     if any(each_source.pixels for each_source in sources):
         raise _ubyte_error(root)
-    for argument, default in (("train_ratio", 1), ("test_ratio", 0), ("shards", 1)):
+    for argument, default in (("train_ratio", 1), ("val_ratio", 0), ("test_ratio", 0), ("shards", 1)):
         if isinstance(source, dict) and options[argument] != default:
             message = "the folder has splits of its own"
             raise PlanError(message, path=str(root), argument=argument, advice="leave it out")
@@ -133,10 +136,12 @@ def _ubyte_error(root: Path) -> SourceError:
     return SourceError(path=str(root), expected="a folder of images", got="ubyte files", advice=advice)
 
 
-def _check(prefix: Path, train_ratio: float, test_ratio: float) -> None:
+def _check(prefix: Path, train_ratio: float, val_ratio: float, test_ratio: float) -> None:
     """Refuse what im2rec accepts, but what nobody can mean."""
     refuse_file_name(prefix)
-    if train_ratio < 1 < train_ratio + test_ratio:
-        raise PlanError(
-            "`train_ratio` and `test_ratio`", expected="a sum of at most 1", got=f"{train_ratio} and {test_ratio}"
-        )
+    if val_ratio and train_ratio < 1:
+        raise PlanError("`train_ratio` and `val_ratio`", expected="one of them", got="both")
+    for name, ratio in (("train_ratio", train_ratio if train_ratio < 1 else 0), ("val_ratio", val_ratio)):
+        if ratio and ratio + test_ratio > 1:
+            got = f"{ratio} and {test_ratio}"
+            raise PlanError(f"`{name}` and `test_ratio`", expected="a sum of at most 1", got=got)

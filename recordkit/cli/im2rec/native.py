@@ -103,18 +103,17 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, str]:
         if key in options and value.strip():
             options[key] = value.strip()
         else:
-            advice = _setting_advice(setting)
+            similar = _similar_setting(setting)
+            advice = f"; did you mean {similar}?" if similar else ""
             print_message("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored{advice}")
     return options
 
 
-def _setting_advice(word: str) -> str:
-    """Return how to write a word that is ignored, if it resembles a setting."""
+def _similar_setting(word: str) -> str:
+    """Return the setting that a word resembles, as it should be written, or ""."""
     key, _, value = word.lstrip("-").partition("=")
     similar = difflib.get_close_matches(key.lower().replace("-", "_"), _SETTINGS, n=1)
-    if not similar:
-        return ""
-    return f"; did you mean {similar[0]}={value.strip() or 'VALUE, without blanks'}?"
+    return f"{similar[0]}={value.strip() or 'VALUE, without blanks'}" if similar else ""
 
 
 def _check_output(output: str) -> None:
@@ -145,7 +144,7 @@ def check_order(arguments: Sequence[str]) -> None:
             raise PlanError(
                 expected="LIST ROOT OUT.rec before all settings",
                 got=first,
-                advice=f"write settings as key=value after OUT.rec{_setting_advice(first)}",
+                advice=f"write {_similar_setting(first) or 'settings as key=value'} after OUT.rec",
             )
 
 

@@ -224,8 +224,8 @@ def _notes(files: Fileset, dataset: RecordDataset, keys: NDArray[np.uint64]) -> 
         gaps = np.array([lost.offset for lost in dataset.lost], np.uint64)
         n_doubtful = int(np.count_nonzero(gaps > 0))
         notes.append(
-            f"{files.path('.crc')} does not exist, so no record was compared with its checksum; {n_doubtful} of them "
-            "stand directly before lost bytes and may be damaged, too"
+            f"{files.path('.crc')} does not exist, so no record was compared with its checksum; "
+            f"{plural(n_doubtful, 'record stands', 'records stand')} directly before lost bytes and may be damaged, too"
         )
     keys = np.sort(keys)
     if n_repeated := int(np.count_nonzero(keys[1:] == keys[:-1])):
