@@ -103,7 +103,7 @@ def command(
                         on_sheet.append(prediction)
         finally:  # also after an error, which may be about the last of many files
             if sheet is not None:
-                _save_sheet(sheet, on_sheet, predictor, str(model_prefix))
+                _save_sheet(sheet, on_sheet, predictor, f"predictions of {model_prefix}")
 
 
 def _save_sheet(path: Path, predictions: list[Prediction], predictor: Predictor, title: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from recordkit.errors import ImageError
 from recordkit.training.data.target import Target
 from recordkit.training.results import pictures
-from recordkit.training.results.prediction import Prediction
+from recordkit.training.results.prediction import Prediction, shorten_start
 from recordkit.training.results.score import Metrics
 
 _N_SHOWN = 32
@@ -94,7 +94,7 @@ def draw_predictions(
         Errors of files that cannot be decoded. Each has a tile, before the predictions.
     """
     images = [None] * len(broken) + [prediction.image for prediction in predictions]
-    titles = [f"{Path(error.path or '').name}\ncannot be read" for error in broken]
+    titles = [f"{shorten_start(Path(error.path or '').name)}\ncannot be read" for error in broken]
     titles += [prediction.title(class_names) for prediction in predictions]
     are_wrong = [True] * len(broken) + [prediction.is_wrong for prediction in predictions]
     return pictures.draw_images(images, titles, are_wrong, title)

@@ -21,18 +21,23 @@ from recordkit.training.results.log import Curves
 
 # Colors of Okabe and Ito's palette, which color-blind people can tell apart.
 _TRAIN, _VALIDATION, _WRONG = "#0072B2", "#E69F00", "#D55E00"
-# Largest numbers of classes whose names, and whose counts, are readable in a matrix.
-_MAX_NAMED, _MAX_NUMBERED = 70, 20
+# Largest numbers of classes whose names, whose counts, and whose large counts are readable in a matrix.
+_MAX_NAMED, _MAX_NUMBERED, _MAX_LARGE = 70, 20, 10
 # Colour of right predictions in a matrix, and of their counts.
-_RIGHT, _RIGHT_COUNT = "#E9ECEF", "#6C757D"
+_RIGHT, _RIGHT_COUNT = "#E9ECEF", "#495057"
+# Lengths in inches, so that a picture fits a screen of 1600 x 1000 pixels: the side of a matrix, a letter of a count, a
+# row with a name; the width of a row of curves.
+_MAX_SIDE, _COUNT_INCHES, _ROW_INCHES, _MAX_WIDTH = 7.0, 0.062, 0.125, 12.2
+# Epochs of which each has a mark on its curve.
+_MAX_MARKED = 30
 # Mistakes in the list beside a matrix without counts.
 _N_MISTAKES = 25
 # Curves in a row.
 _MAX_CURVES = 3
 # Images in a row, and letters in a line of a title.
 _MAX_COLUMNS, _LINE_LETTERS = 8, 20
-# Letters of a name beside a matrix, and the width of a letter in inches.
-_MAX_LETTERS, _LETTER_INCHES = 40, 0.085
+# Letters of a name beside a matrix. Widths of a letter in inches: of a name, in the list of mistakes, of a title.
+_MAX_LETTERS, _LETTER_INCHES, _MISTAKE_INCHES, _TITLE_INCHES = 40, 0.085, 0.078, 0.08
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -100,7 +105,7 @@ def draw_curves(curves: Curves, title: str, images: str = "images as the run aug
     """
     n_columns = min(len(curves), _MAX_CURVES)
     n_rows = math.ceil(len(curves) / n_columns)
-    figure = _figure(5.2 * n_columns, 3.8 * n_rows)
+    figure = _figure(min(5.2 * n_columns, _MAX_WIDTH), 3.8 * n_rows)
     grid = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False))
     for axes in grid[len(curves) :]:
         axes.set_visible(False)
@@ -108,9 +113,12 @@ def draw_curves(curves: Curves, title: str, images: str = "images as the run aug
         for split, color, marker in (("train", _TRAIN, "o"), ("validation", _VALIDATION, "s")):
             points = sorted(splits.get(split, {}).items())
             if points:
-                axes.plot(*zip(*points, strict=True), color=color, marker=marker, markersize=3.5, label=split)
+                size = 3.5 if len(points) <= _MAX_MARKED else 0
+                axes.plot(*zip(*points, strict=True), color=color, marker=marker, markersize=size, label=split)
         axes.set_xlabel("epoch")
         axes.set_ylabel(_escape(quantity))
+        epochs = [epoch for points in splits.values() for epoch in points]
+        axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)  # no tick for an epoch 0
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
@@ -141,10 +149,13 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title:
     all_names = [_escape(_shorten(name, _MAX_LETTERS)) for name in class_names[:n]]
     names = all_names if n <= _MAX_NAMED else []
     has_counts = n <= _MAX_NUMBERED
-    # Long names enlarge the figure, so that the matrix does not shrink.
-    side, margin = min(3.2 + 0.5 * n, 14), _LETTER_INCHES * max(map(len, names), default=0)
+    # Long counts and names enlarge the figure, so that they do not overlap and the matrix does not shrink.
+    side = min(3.2 + 0.5 * n, _MAX_SIDE)
+    if has_counts:
+        side = max(side, _COUNT_INCHES * n * len(f"{np.max(matrix):,}"))
+    side, margin = max(side, _ROW_INCHES * len(names)), _LETTER_INCHES * max(map(len, names), default=0)
     mistakes = [] if has_counts else _mistakes(matrix, all_names)
-    beside = _LETTER_INCHES * max(map(len, mistakes), default=0)
+    beside = _MISTAKE_INCHES * max(map(len, mistakes), default=0)
     figure = _figure(side + 1 + margin + beside, side + margin * math.sin(math.pi / 4))
     part = figure
     if mistakes:
@@ -153,14 +164,15 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title:
     axes = part.subplots()
     wrong: NDArray[np.float64] = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(wrong, 0)
-    highest = float(np.max(wrong)) or 1.0
-    image = axes.imshow(np.ma.masked_array(wrong, np.eye(n, dtype=bool)), cmap="Oranges", vmin=0, vmax=highest)
+    highest = float(np.max(wrong))
+    image = axes.imshow(np.ma.masked_array(wrong, np.eye(n, dtype=bool)), cmap="Oranges", vmin=0, vmax=highest or 1)
     axes.set_facecolor(_RIGHT)  # seen through the masked diagonal
     if has_counts:
         for (row, column), count in np.ndenumerate(matrix):
             color = "white" if wrong[row, column] > 0.6 * highest else "black"
             color = _RIGHT_COUNT if row == column else color
-            axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=color)
+            text = f"{count:,}" if count else ""
+            axes.text(column, row, text, ha="center", va="center", fontsize=9 if n <= _MAX_LARGE else 7, color=color)
     if names:
         size = 7 if n > _MAX_NUMBERED else 9
         turn = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > 2 else {}
@@ -169,8 +181,9 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title:
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
     axes.set_title(_escape("\n".join(textwrap.wrap(title, max(30, round(9 * side))))), fontsize=10)
-    bar = part.colorbar(image, ax=axes, shrink=0.8, aspect=30, format=lambda share, _: f"{100 * share:.3g}%")
-    bar.set_label("wrong share of the label's images")
+    if highest:
+        bar = part.colorbar(image, ax=axes, shrink=0.8, aspect=30, format=lambda share, _: f"{100 * share:.3g}%")
+        bar.set_label("wrong share of the label's images")
     return figure
 
 
@@ -205,7 +218,9 @@ def draw_images(
     n_columns = _MAX_COLUMNS if len(images) > 2 * _MAX_COLUMNS else max(1, math.ceil(math.sqrt(len(images))))
     n_rows = math.ceil(len(images) / n_columns)
     n_lines = max(2, *(text.count("\n") + 1 for text in titles)) if titles else 2
-    figure = _figure(max(3.5, 1.35 * n_columns), (1.35 + 0.13 * n_lines) * n_rows + 0.6)
+    width = max(3.5, 1.35 * n_columns)
+    title_lines = [line for part in title.split("\n") for line in textwrap.wrap(part, round(width / _TITLE_INCHES))]
+    figure = _figure(width, (1.35 + 0.13 * n_lines) * n_rows + 0.3 + 0.2 * max(2, len(title_lines)))
     grid = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False))
     for axes in grid:
         axes.set_xticks([])
@@ -225,7 +240,7 @@ def draw_images(
             axes.set_frame_on(True)
             for spine in axes.spines.values():
                 spine.set(color=_WRONG, linewidth=2)
-    figure.suptitle(_escape(title), fontsize=10)
+    figure.suptitle(_escape("\n".join(title_lines)), fontsize=10)
     return figure
 
 

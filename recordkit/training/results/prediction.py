@@ -70,7 +70,7 @@ class Prediction:
 
     def title(self, class_names: tuple[str, ...]) -> str:
         """Return a title for the image: file or key, prediction and probability, and the label if it differs."""
-        name = f"key {self.key}" if self.key is not None else _shorten_start(Path(self.name).name)
+        name = f"key {self.key}" if self.key is not None else shorten_start(Path(self.name).name)
         title = f"{name}\n{_shorten(self.class_name(class_names))}"
         if self.confidence:
             title = f"{title} {self.confidence:.0%}"
@@ -98,6 +98,6 @@ def _shorten(name: str) -> str:
     return name if len(name) <= _MAX_LETTERS else f"{name[: _MAX_LETTERS - 1]}…"
 
 
-def _shorten_start(name: str) -> str:
+def shorten_start(name: str) -> str:
     """Shorten the name of a file, whose end says more than its start."""
     return name if len(name) <= _MAX_FILE_LETTERS else f"…{name[1 - _MAX_FILE_LETTERS :]}"

@@ -226,3 +226,42 @@ def test_long_titles_are_wrapped_and_missing_letters_give_no_warning(tmp_path, r
     assert wrong == "✗ a.png\ngolden retri… 98%\nis Labrador_ret…"
     pictures.save(figure, tmp_path / "a.png")
     assert not [warning for warning in recwarn.list if "Glyph" in str(warning.message)]
+
+
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize("n", [2, 10, 20, 47, 100])
+def test_a_matrix_of_any_number_of_classes_fits_a_screen(n):
+    matrix = np.full((n, n), 3) + np.diag([900] * n)
+    figure = pictures.draw_confusion(matrix, [f"class {number}" for number in range(n)], "m-0001.params on a.rec")
+    width, height = figure.get_size_inches() * 130
+    assert width <= 1600 and height <= 1000
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_counts_do_not_overlap():
+    figure = pictures.draw_confusion(np.full((20, 20), 17_488), [str(number) for number in range(20)], "t")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts[:2]]
+    assert boxes[0].x1 < boxes[1].x0
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_a_matrix_without_mistakes_has_no_scale():
+    assert len(pictures.draw_confusion(np.diag([5, 5]), ("cat", "dog"), "t").axes) == 1
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_curves_begin_at_the_first_epoch_and_fit_a_screen():
+    values = {epoch: 1 / epoch for epoch in range(1, 61)}
+    figure = pictures.draw_curves({name: {"train": values} for name in "abc"}, "t")
+    assert figure.axes[0].get_xlim() == (0.5, 60.5) and figure.axes[0].get_lines()[0].get_markersize() == 0
+    assert figure.get_size_inches()[0] * 130 <= 1600
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_the_title_and_the_names_of_a_small_sheet_are_not_cut():
+    error = ImageError(path="photos/a name that is longer than its tile.png", expected="an image", got="half of one")
+    figure = draw_predictions([], (), "predictions of a/folder/with/a/long/name/mnist-model/mnist", broken=[error])
+    figure.draw_without_rendering()
+    for text in (figure._suptitle, figure.axes[0].title):
+        assert text.get_window_extent().x0 >= 0 and text.get_window_extent().x1 <= figure.bbox.width
