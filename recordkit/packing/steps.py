@@ -24,7 +24,7 @@ from recordkit.packing.report import Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
-from recordkit.sources.mnist.arrays import array_source
+from recordkit.sources.arrays import array_source
 from recordkit.storage.remote.urls import Url
 from recordkit.storage.set_files import Creator
 from recordkit.threads import ThreadedMap

@@ -17,6 +17,7 @@ from recordkit.formats.files import not_found
 from recordkit.formats.name_template import NameTemplate
 from recordkit.formats.signatures import find_other_format
 from recordkit.sample import Source
+from recordkit.sources.arrays import open_cifar
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.file_names import FileNameSource, ZeroLabelSource, read_label_from
 from recordkit.sources.files import EXTENSIONS, IM2REC_EXTENSIONS
@@ -24,7 +25,7 @@ from recordkit.sources.folder import ClassFrom, FolderSource, ImageOptions, Tree
 from recordkit.sources.image_tree import ImageTree, Progress
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.listing import ListSource
-from recordkit.sources.mnist import MnistSource, open_cifar, open_sets, open_sets_below
+from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
 from recordkit.sources.table import TableSource
 from recordkit.storage.remote.urls import Url, is_url
 

@@ -94,7 +94,7 @@ def test_swapped_files(write, fails, works):
     content = images.read_bytes()
     images.write_bytes(labels.read_bytes())
     labels.write_bytes(content)
-    advice("sources/mnist/source.py", "are images and labels swapped?", fails("pack", "mnist", "out"))
+    advice("sources/arrays/source.py", "are images and labels swapped?", fails("pack", "mnist", "out"))
     labels.write_bytes(images.read_bytes())
     images.write_bytes(content)
     works("pack", "mnist", "out")
@@ -137,7 +137,7 @@ def test_both_datasets_of_cifar(tmp_path, monkeypatch, fails, works):
     for name in ("train.bin", "test.bin"):
         Path("both", name).write_bytes(bytes(3074))
     Path("both/fine_label_names.txt").write_text("".join(f"b{number}\n" for number in range(100)))
-    advice("sources/mnist/cifar.py", "move each to a folder of its own", fails("pack", "both", "out"))
+    advice("sources/arrays/cifar.py", "move each to a folder of its own", fails("pack", "both", "out"))
     folder.rename("ten")
     works("pack", "ten", "out10")
     works("pack", "both", "out100")

@@ -19,9 +19,9 @@ import numpy as np
 
 from recordkit.errors import FormatError, SourceError
 from recordkit.formats.files import read_file
+from recordkit.sources.arrays.memory import ArrayInMemory
+from recordkit.sources.arrays.source import ArraySource
 from recordkit.sources.classes import read_classes
-from recordkit.sources.mnist.arrays import ArrayInMemory
-from recordkit.sources.mnist.source import MnistSource
 
 _SHAPE = (3, 32, 32)
 # A file of CIFAR-100 has 50,000 images.
@@ -63,7 +63,7 @@ _FORMS = (
 )
 
 
-def open_cifar(path: str | Path, classes: Mapping[str, int] | None = None) -> dict[str, MnistSource]:
+def open_cifar(path: str | Path, classes: Mapping[str, int] | None = None) -> dict[str, ArraySource]:
     """Open the sets of CIFAR-10 or CIFAR-100 in a folder, or in the folder below it that the archive unpacks to.
 
     Parameters
@@ -74,7 +74,7 @@ def open_cifar(path: str | Path, classes: Mapping[str, int] | None = None) -> di
 
     Returns
     -------
-    sets : dict of str to MnistSource
+    sets : dict of str to ArraySource
         ``train`` and ``test``; empty if there are no such files.
 
     Raises
@@ -104,7 +104,7 @@ def open_cifar(path: str | Path, classes: Mapping[str, int] | None = None) -> di
     return {}
 
 
-def _read_set(folder: Path, names: tuple[str, ...], form: _Form, classes: Mapping[str, int]) -> MnistSource:
+def _read_set(folder: Path, names: tuple[str, ...], form: _Form, classes: Mapping[str, int]) -> ArraySource:
     images, labels = [], []
     for name in names:
         if not (folder / name).is_file():
@@ -112,7 +112,7 @@ def _read_set(folder: Path, names: tuple[str, ...], form: _Form, classes: Mappin
         records = _read_records(folder / name, form)
         labels.append(records[:, form.n_labels - 1 : form.n_labels])
         images.append(records[:, form.n_labels :].reshape(-1, *_SHAPE).transpose(0, 2, 3, 1))
-    return MnistSource(
+    return ArraySource(
         *(ArrayInMemory(folder / names[0], np.concatenate(arrays)) for arrays in (images, labels)), classes=classes
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import PlanError, plural
-from recordkit.sources.mnist.source import MnistSource
+from recordkit.sources.arrays.source import ArraySource
 
 
 class ArrayInMemory(NamedTuple):
@@ -31,7 +31,7 @@ class ArrayInMemory(NamedTuple):
         return self.array
 
 
-def array_source(arrays: Sequence[Any]) -> MnistSource:
+def array_source(arrays: Sequence[Any]) -> ArraySource:
     """Return images and labels in memory as a source; keys count from 0.
 
     Parameters
@@ -56,4 +56,4 @@ def array_source(arrays: Sequence[Any]) -> MnistSource:
     images, labels = (
         ArrayInMemory(Path(name), np.asarray(array)) for name, array in zip(("images", "labels"), arrays, strict=True)
     )
-    return MnistSource(images, labels)
+    return ArraySource(images, labels)
