@@ -52,7 +52,6 @@ def pack(
     engine: str = "auto",
     memory: int | str | None = None,
     overwrite: bool = False,
-    im2rec: Im2recFiles | None = None,
     progress: Progress | None = None,
 ) -> PackReport:
     """Pack images into PREFIX.rec, .idx, .lst, .crc and .json, or into several shards and a manifest that names them.
@@ -80,8 +79,6 @@ def pack(
     overwrite : bool, default False
         Also replace files at these names that no pack wrote, such as an InsightFace set, lists that were edited, and
         sets of merge, split and other edits. A file that is being packed is never replaced.
-    im2rec : Im2recFiles, optional
-        The rules of im2rec for its files.
     progress : callable, optional
         Called with the number of samples packed or left out since the last call.
 
@@ -113,21 +110,60 @@ def pack(
     (True, 6, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
     """
     if is_url(prefix):
-        if im2rec is not None:
-            raise PlanError(path=str(Url.parse(prefix)), expected="a folder of this machine", got="a URL")
         _refuse_overwrite(overwrite=overwrite)
         return pack_to_store(source, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
+    may_replace: Overwrite = "all" if overwrite else "nothing"
+    return _pack(source, prefix, plan, engine, memory, may_replace, progress=progress)
+
+
+def pack_as_im2rec(
+    source: PackSource,
+    prefix: str | Path,
+    files: Im2recFiles,
+    *,
+    plan: PackPlan | None = None,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> PackReport:
+    """Pack images with im2rec's rules for its files; otherwise as `pack`.
+
+    Parameters
+    ----------
+    source, prefix, plan, engine, progress
+        As for `pack`, but the prefix is no URL.
+    files : Im2recFiles
+
+    Raises
+    ------
+    RecordkitError
+        An error of `pack`.
+    """
+    if is_url(prefix):
+        raise PlanError(path=str(Url.parse(prefix)), expected="a folder of this machine", got="a URL")
+    return _pack(source, prefix, plan, engine, None, "records", files, progress=progress)
+
+
+def _pack(
+    source: PackSource,
+    prefix: str | Path,
+    plan: PackPlan | None,
+    engine: str,
+    memory: int | str | None,
+    may_replace: Overwrite,
+    files: Im2recFiles | None = None,
+    *,
+    progress: Progress | None,
+) -> PackReport:
     begin_s = time.monotonic()
     plan = plan_or_default(plan)
     engine_class = choose_engine(engine)
     resources = Resources(count_threads(plan.threads), choose_memory(memory), progress)
     sources = open_sources(source, plan)
-    record_name, keep = im2rec or Im2recFiles()
+    record_name, keep = files or Im2recFiles()
     if record_name is None:
         refuse_file_name(Path(prefix))
     with Staging(Path(prefix), allow_folder=record_name is not None) as staging:
         planned_sets, warnings = plan_pack(sources, staging.prefix, plan, record_name)
-        may_replace: Overwrite = "all" if overwrite else "records" if im2rec else "nothing"
         warnings += check_outputs(planned_sets, staging.prefix, may_replace)
         reports = []
         shards: dict[Path, list[tuple[dict[str, Any], tuple[int, int] | None]]] = {}

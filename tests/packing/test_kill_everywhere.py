@@ -9,6 +9,7 @@ from PIL import Image
 from storage.faults import Faults
 
 from recordkit import PackPlan, pack
+from recordkit.packing.pack import pack_as_im2rec
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.names import SUFFIXES
@@ -70,13 +71,8 @@ def test_killed_at_any_system_call_a_pack_leaves_the_old_sets_or_the_new_ones(ca
     (memory_path / "new").mkdir()
     shutil.copytree(memory_path / "old", memory_path / "new", dirs_exist_ok=True)
     request = (str(sources / "new"), options, record_name)
-    pack(
-        request[0],
-        memory_path / "new" / "a",
-        plan=PackPlan(threads=1, **options),
-        engine="python",
-        im2rec=Im2recFiles(record_name),
-    )
+    plan, files = PackPlan(threads=1, **options), Im2recFiles(record_name)
+    pack_as_im2rec(request[0], memory_path / "new" / "a", files, plan=plan, engine="python")
     old, new = as_read(memory_path / "old", names), as_read(memory_path / "new", names)
     assert old != new
     final = {path.name: path.read_bytes() for path in (memory_path / "new").iterdir()}
@@ -91,9 +87,7 @@ def test_killed_at_any_system_call_a_pack_leaves_the_old_sets_or_the_new_ones(ca
         if end == "done":
             break
         assert end == "killed"
-        pack(
-            request[0], out / "a", plan=PackPlan(threads=1, **options), engine="python", im2rec=Im2recFiles(record_name)
-        )
+        pack_as_im2rec(request[0], out / "a", files, plan=plan, engine="python")
         assert {path.name: path.read_bytes() for path in out.iterdir()} == final
         shutil.rmtree(out)
     assert outcomes == sorted(outcomes) and at > 100  # the old sets until the commit, the new ones from then on

@@ -20,6 +20,7 @@ from recordkit.errors import MissingError, PackError, PlanError, PublishError, S
 from recordkit.formats import idx, irheader, ubyte
 from recordkit.formats.frame import RecordReader
 from recordkit.packing import packed_block
+from recordkit.packing.pack import pack_as_im2rec
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sample import Entry
 from recordkit.sources import FolderSource, ListSource
@@ -282,7 +283,7 @@ def test_the_name_of_a_file_is_refused_as_a_prefix(tiny_folder, tmp_path, prefix
 
 @pytest.mark.parametrize("name", ["p", "p.rec"])
 def test_the_record_file_can_have_the_name_of_the_prefix(tiny_folder, tmp_path, engine, name):
-    pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles(name), engine=engine)
+    pack_as_im2rec(tiny_folder, tmp_path / "p", Im2recFiles(name), engine=engine)
     assert file_names(tmp_path) == sorted(["p.crc", "p.idx", "p.json", "p.lst", name])
     assert len(read_records(tmp_path / name)) == 12
     assert Fileset(tmp_path / name).path(".rec") == tmp_path / name
@@ -293,16 +294,16 @@ def test_a_record_file_of_another_name_is_refused_and_the_old_set_stays(tiny_fol
     pack(tiny_folder, tmp_path / "p")
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     with pytest.raises(PlanError, match=r"^record_name: expected p or p\.rec, without splits, got "):
-        pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles(name))
+        pack_as_im2rec(tiny_folder, tmp_path / "p", Im2recFiles(name))
     with pytest.raises(PlanError, match=r"^record_name: expected p_val or p_val\.rec, without splits, got 'p\.rec'"):
-        pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles("p.rec"), plan=PackPlan(val_ratio=0.25))
+        pack_as_im2rec(tiny_folder, tmp_path / "p", Im2recFiles("p.rec"), plan=PackPlan(val_ratio=0.25))
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
     assert pack(tiny_folder, tmp_path / "p").ok and not list(tmp_path.glob(".*"))
 
 
 def test_a_file_of_the_replaced_set_can_be_kept(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
-    report = pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles(keep=[tmp_path / "p_val.lst"]), engine=engine)
+    report = pack_as_im2rec(tiny_folder, tmp_path / "p", Im2recFiles(keep=[tmp_path / "p_val.lst"]), engine=engine)
     assert [path.name for path in tmp_path.glob("p_*")] == ["p_val.lst"]
     assert "p_val.idx" in report.warnings[0] and "p_val.lst" not in report.warnings[0]
 
@@ -384,7 +385,7 @@ def test_the_list_that_is_packed_is_never_changed(tiny_folder, tmp_path, engine)
 def test_an_output_that_is_the_input_is_refused(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "3\t1\tcat/0.jpg\n", "a")
     with pytest.raises(PlanError, match="a: expected another output, got a file that is being packed"):
-        pack(ListSource(path, tiny_folder), tmp_path / "a", im2rec=Im2recFiles("a"), engine=engine)
+        pack_as_im2rec(ListSource(path, tiny_folder), tmp_path / "a", Im2recFiles("a"), engine=engine)
     assert path.read_text() == "3\t1\tcat/0.jpg\n"
 
 

@@ -12,6 +12,7 @@ from fault_proxy import Fault
 import recordkit
 from recordkit.errors import NotFoundError, PlanError, PublishError, RemoteError
 from recordkit.packing import PackPlan, preview_pack
+from recordkit.packing.pack import pack_as_im2rec
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.remote import settings
 from recordkit.storage.remote.scratch import scratch_folder
@@ -99,7 +100,7 @@ def test_faults_in_the_middle_of_an_upload_are_not_seen(faulty_store, tiny_folde
 
 def test_a_record_name_and_files_to_keep_are_for_folders(tiny_folder):
     with pytest.raises(PlanError, match="s3://b/photos: expected a folder of this machine, got a URL"):
-        recordkit.pack(tiny_folder, "s3://b/photos", im2rec=Im2recFiles("photos"))
+        pack_as_im2rec(tiny_folder, "s3://b/photos", Im2recFiles("photos"))
 
 
 def test_nothing_in_a_store_is_overwritten_on_request(tiny_folder, cli):

@@ -20,7 +20,8 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from recordkit import PackPlan, pack
+from recordkit import PackPlan
+from recordkit.packing.pack import pack_as_im2rec
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.staging import Staging
 from recordkit.training.run.checkpoint import Checkpoints
@@ -51,7 +52,8 @@ def publish_folder(prefix):
 
 def pack_images(source, prefix, options, record_name):
     """Pack a folder of images, on this thread's own engine."""
-    pack(source, prefix, plan=PackPlan(threads=1, **options), engine="python", im2rec=Im2recFiles(record_name))
+    plan, files = PackPlan(threads=1, **options), Im2recFiles(record_name)
+    pack_as_im2rec(source, prefix, files, plan=plan, engine="python")
 
 
 def edit_sets(source, prefix):

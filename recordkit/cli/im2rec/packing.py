@@ -9,8 +9,9 @@ from recordkit.cli.pack_report import print_warnings
 from recordkit.cli.terminal import print_line
 from recordkit.codec import Channels
 from recordkit.errors import SourceError
-from recordkit.packing import PackPlan, pack
+from recordkit.packing import PackPlan
 from recordkit.packing.label_check import KEEP_EXACT_LABELS
+from recordkit.packing.pack import pack_as_im2rec
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sources import ListSource
 
@@ -49,7 +50,7 @@ def pack_list(
     """
     with Console(quiet=quiet).progress(len(source), f"im2rec {Path(prefix).name}") as progress:
         try:
-            report = pack(source, prefix, plan=plan, engine=engine, im2rec=files, progress=progress)
+            report = pack_as_im2rec(source, prefix, files, plan=plan, engine=engine, progress=progress)
         except SourceError as error:
             if error.advice == KEEP_EXACT_LABELS:  # im2rec has no option for it
                 error.advice = "keep such labels with 'recordkit pack --exact-labels', or number the classes from 0"
