@@ -59,14 +59,15 @@ class Loader:
     channels : {3, 1, 4, "keep"}, default 3
         3: RGB, where gray is repeated and alpha dropped. 1: gray. 4: RGB and alpha, which is 255 if an image has none.
         "keep": as many as a `Normalize` has numbers for; without them 1 if the first images, and some from all over the
-        files, are gray, and otherwise 3. After 1, an image with colours is a sample that cannot be loaded.
+        files, are gray, and otherwise 3. After 1, an image with colours is a sample that cannot be loaded. Give 1 for
+        gray files such as digits, or "keep" for files of either kind.
     label : {"array", "pad", "list"}, default "array"
         Labels of a batch. "array": all samples have as many labels as the first one. "pad": any number, in an array as
         wide as the widest sample of the batch, filled up with -1. "list": an array for each sample.
     label_dtype : {"stored", "auto", "int64", "float32"}, default "stored"
         "stored": float32, or int64 if the dataset has exact labels. "auto": int64 also if the labels of the first
         samples, and of some from all over the files, are whole numbers. Where int64 meets a fraction, the epoch ends
-        with an error.
+        with an error. Give "int64" for numbers of classes, with which NumPy and JAX can index.
     last_batch : {"pad", "keep", "drop"}, default "keep"
         Treatment of samples that do not fill a batch; see `recordkit.sampling.sampler.Sampler`.
     rank : (int, int), default (0, 1)

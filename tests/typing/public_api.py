@@ -59,7 +59,8 @@ def train(path: Path) -> None:
     tensors = TorchLoader(path, batch_size=64, transforms=[*colours, scale], rank=(0, 8))
     tensors.set_epoch(3)
     for data, label in tensors:
-        print(data, label)
+        print(data, label, tensors.epoch)
+    print(tensors.timing.bottleneck, [bad.reason for bad in tensors.bad_samples], tensors.dataset[0].key)
     image, target = TorchDataset(path, transforms=crop)[0]
     print(image, target, len(tensors))
 
