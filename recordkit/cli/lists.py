@@ -34,7 +34,7 @@ def write_lists(
     source : Source, or mapping of str to Source
         Each source of a mapping has its list, PREFIX_NAME.lst; all of them have one class map, that of the first.
     prefix : Path
-        Files are called PREFIX.lst, or PREFIX_0_train.lst and so on.
+        Files are called PREFIX.lst, or PREFIX_0_train.lst and so on. They may stand beside a folder of the name PREFIX.
     shards, train_ratio, test_ratio
         Number of shards and fractions of the splits; see `recordkit.packing.splits.split_samples`.
     shuffle : bool, default True
@@ -59,7 +59,7 @@ def write_lists(
         warnings = ["the test ratio has no effect because the train ratio is 1, as in im2rec"]
     else:
         warnings = []
-    with Staging(prefix) as staging, as_publish_error(prefix.parent):
+    with Staging(prefix, allow_folder=True) as staging, as_publish_error(prefix.parent):
         for name, each_source in sources.items():
             splits = split_samples(len(each_source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
             stem = f"{prefix.name}_{name}" if name else prefix.name

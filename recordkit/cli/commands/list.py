@@ -29,6 +29,7 @@ from recordkit.sources.image_tree import Progress
 from recordkit.sources.mnist.folders import list_arrays
 from recordkit.storage.names import refuse_file_name
 from recordkit.storage.remote.urls import is_url
+from recordkit.storage.staging import check_prefix
 
 
 @click.command(
@@ -139,6 +140,7 @@ def _ubyte_error(root: Path) -> SourceError:
 def _check(prefix: Path, train_ratio: float, val_ratio: float, test_ratio: float) -> None:
     """Refuse what im2rec accepts, but what nobody can mean."""
     refuse_file_name(prefix)
+    check_prefix(prefix)
     if val_ratio and train_ratio < 1:
         raise PlanError("`train_ratio` and `val_ratio`", expected="one of them", got="both")
     for name, ratio in (("train_ratio", train_ratio if train_ratio < 1 else 0), ("val_ratio", val_ratio)):

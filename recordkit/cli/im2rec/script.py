@@ -17,6 +17,7 @@ Source: tools/im2rec.py of MXNet 1.9, and of 1.0 for switches that take a value 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sources import IM2REC_EXTENSIONS, FolderSource, ListSource, ZeroLabelSource
 from recordkit.sources.folder import list_likely_splits
 from recordkit.sources.tool_files import is_tool_folder
+from recordkit.storage.staging import check_prefix
 from recordkit.threads import MAX_THREADS
 from recordkit.version import __version__
 
@@ -179,6 +181,9 @@ def command(prefix: str, root: str, **options: Any) -> None:
     a row are packed unless pack_label=0, and words that are no setting, also options, are ignored with a warning.
     """
     if options["make_list"]:
+        # "photos" may also be a folder, beside which photos.lst is written. "photos/" and "." can mean only a folder.
+        if os.path.basename(prefix) in ("", ".", ".."):  # noqa: PTH119 (Path drops the slash)
+            check_prefix(Path(prefix))
         _make_lists(Path(prefix).absolute(), root, options)
     else:
         _make_records(Path(prefix).absolute(), root, options)
@@ -252,7 +257,7 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
             found = f"rows have {describe_widths(source.label_widths)}"
             print_message("im2rec", f"warning: {path}: {found}, and only the first is packed; --pack-label packs all")
         prefix_of_list = str(path.with_suffix(""))
-        files = Im2recFiles(keep=lists)
+        files = Im2recFiles(record_name=path.with_suffix(".rec").name, keep=lists)  # beside a folder of that name
         ok &= pack_list(source, prefix_of_list, plan, engine=options["engine"], files=files, quiet=options["quiet"])
     if not ok:
         raise click.exceptions.Exit(1)
@@ -260,9 +265,9 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
 
 def _find_lists(prefix: Path) -> list[Path]:
     other_lists: list[Path] = []
-    if prefix.is_dir():
-        lists = sorted(prefix.glob("*.lst"))
-    elif prefix.suffix == ".lst" and prefix.is_file():
+    if prefix.is_dir() and (lists := sorted(prefix.glob("*.lst"))):
+        return lists
+    if prefix.suffix == ".lst" and prefix.is_file():
         lists = [prefix]
     else:
         list_name = re.compile(re.escape(prefix.name) + r"(_\d+)?(_train|_val|_test)?\.lst")

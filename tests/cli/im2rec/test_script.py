@@ -521,6 +521,26 @@ def test_a_prefix_that_is_a_folder_means_all_lists_in_it(im2rec, tree, tmp_path)
     assert {path.name for path in (tmp_path / "lists").glob("*.rec")} == {"a.rec", "b.c.rec"}
 
 
+def test_lists_and_records_may_stand_beside_a_folder_of_their_name(im2rec, tree, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tree.rename("photos")
+    assert (
+        im2rec("--list", "--recursive", "photos", "photos/")[0] == 0 == im2rec("--pass-through", "photos", "photos/")[0]
+    )
+    assert list(idx.read(tmp_path / "photos.idx").keys)
+    assert sorted(path.name for path in tmp_path.glob("photos.*")) == [
+        f"photos.{x}" for x in ("idx", "json", "lst", "rec")
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["photos/", "."])
+def test_a_list_is_not_named_after_a_folder_that_the_prefix_can_only_be(im2rec, tree, tmp_path, monkeypatch, prefix):
+    tree.rename(tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = im2rec("--list", "--recursive", prefix, "photos")
+    assert code == 1 and "expected a file prefix, got a folder; add a name" in err
+
+
 @pytest.mark.parametrize("label", ["17186135", "17186135.0", "1e300"])
 def test_a_label_that_float32_would_change_is_refused(im2rec, tree, tmp_path, label):
     (tmp_path / "p.lst").write_text(f"0\t0\tcat/1.jpg\n1\t{label}\tcat/2.jpg\n")
