@@ -45,6 +45,7 @@ def _versions() -> dict[str, str]:
         "PIL",
         "mxnet",
         "torch",
+        "torchvision",
         "obstore",
         "ray",
         "boto3",

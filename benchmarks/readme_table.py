@@ -4,8 +4,8 @@ Usage: python benchmarks/readme_table.py
 
 The table between ``<!-- loading -->`` and ``<!-- end -->`` of the main README has the rates of `results/photos256.json`
 and `results/mnist.json`. The tables in this folder's README are named after their files in `results/`, and
-docs/recipes.md has one of them too. docs/guides/cluster-size.md has the tables of `simulate_cluster.py`. A test
-compares the pages with the files.
+docs/recipes.md has one of them too. docs/guides/cluster-size.md has the tables of `simulate_cluster.py`, and
+docs/guides/transforms.md that of `compare_functions.py`. A test compares the pages with the files.
 """
 
 from __future__ import annotations
@@ -135,6 +135,15 @@ def training() -> list[str]:
     return lines
 
 
+def functions() -> list[str]:
+    """Return the processor time of a sample with functions among its transforms."""
+    about, (facts,) = read_facts("functions")
+    versions = " and ".join(f"{name} {about['versions'][name]}" for name in ("torch", "torchvision"))
+    note = f", {about['note']}" if "note" in about else ""
+    lines = [f"Measured on {about['date']} with {versions}{note}:", "", "| steps | µs |", "| --- | --- |"]
+    return lines + [f"| {row['steps']} | {row['cpu_us']:,.0f} |" for row in facts["rows"]]
+
+
 def _accuracy(runs: list[dict[str, float]]) -> str:
     accuracies = [run["accuracy"] for run in runs]
     spread = "one seed"
@@ -168,6 +177,7 @@ TABLES = {
         *(_simulation(name, "cluster-costs") for name in ("costs", "check")),
         *(_simulation(table.__name__) for table in cluster.TABLES.values()),
     ],
+    HERE.parent / "docs" / "guides" / "transforms.md": [functions],
     HERE.parent / "README.md": [loading],
     HERE.parent / "docs" / "recipes.md": [recipes],
     HERE / "README.md": [
