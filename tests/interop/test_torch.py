@@ -385,6 +385,8 @@ def test_invalid_arguments_are_refused_by_the_constructors(photos):
         Loader(photos, batch_size=4, transforms=TRAIN, last_batch="skip")
     with pytest.raises(PlanError, match="rank: expected 0 to n_ranks - 1, got 2 of 2"):
         Loader(photos, batch_size=4, transforms=TRAIN, rank=(2, 2))
+    with pytest.raises(PlanError, match=r"rank: expected \(number of this loader, number of loaders\), got 2"):
+        Loader(photos, batch_size=4, transforms=TRAIN, rank=2)
     with pytest.raises(TypeError, match="unexpected keyword argument 'bathc'"):
         Loader(photos, batch_size=4, bathc=3)
     with pytest.raises(IndexError, match="expected indices from -50 to 49, got 50"):

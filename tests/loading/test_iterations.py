@@ -4,6 +4,7 @@ import copy
 import itertools
 import multiprocessing
 import pickle
+import weakref
 
 import pytest
 from images import noise, write
@@ -66,6 +67,14 @@ def test_an_iteration_that_is_over_stays_over(images):
     next(closed)
     loader.close()
     assert next(closed, None) is None
+
+
+def test_a_loader_that_is_dropped_in_an_epoch_ends_at_once(images):
+    loader = rk.Loader(images, batch_size=4)
+    next(iter(loader))
+    dropped = weakref.ref(loader)
+    del loader  # nothing refers to itself, so this needs no garbage collector
+    assert dropped() is None
 
 
 def test_a_pickled_or_copied_loader_goes_on_at_the_same_position(images, engine):

@@ -110,6 +110,7 @@ class Loader(IterableDataset):
             channels=channels,
             label_dtype=label_dtype,
             threads=threads,
+            rank=(0, 1) if rank is None else rank,  # `_open` finds the rank of the process
             **options,
         )
         self._format: BatchFormat | None = None  # known after the first loader, and then in all workers
