@@ -22,6 +22,7 @@ extensions = [
     "architecture",
     "commands",
     "links",
+    "words",
 ]
 exclude_patterns = ["_build", "_ext"]
 # Annotations in recordkit.interop.torch stay text without torch, where `Batch` fits two classes; the first is right.
