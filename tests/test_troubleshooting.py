@@ -59,7 +59,7 @@ COMMANDS = {
         "recordkit pack photos out/photos --classes names.txt",
     ),
     "expected the suffix": ({}, "recordkit export out/photos.rec exported --name '{key}_{label}.png'"),
-    "expected a new or an empty folder": ({}, "recordkit export out/photos.rec photos"),
+    "expected no file, or an empty folder": ({}, "recordkit export out/photos.rec photos"),
     "finds a label in none of": ({"flat/tom.jpg": "x"}, r"recordkit pack flat out/flat --label-from '-(\w+)\.jpg$'"),
     "look like serial numbers": (
         {"pets/pug_1.jpg": "x", "pets/pug_2.jpg": "x", "pets/boxer_1.jpg": "x"},

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recordkit.cli.progress import Bar, Progress, open_bar
@@ -66,6 +67,11 @@ class Console:
     def open_bar(self, total: int | None, label: str, *, unit: str = "img") -> Bar:
         """Return a progress bar for work whose total may become known later; the caller closes it."""
         return open_bar(total, label, unit=unit, quiet=self.quiet)
+
+
+def fate_lines(replaced: Sequence[Path], removed: Sequence[Path] = ()) -> list[str]:
+    """Return the lines of a dry run about old files."""
+    return [f"{path}: would be replaced" for path in replaced] + [f"{path}: would be removed" for path in removed]
 
 
 def as_json_text(document: object) -> str:

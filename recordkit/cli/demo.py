@@ -91,7 +91,7 @@ def _pack_digits(output: Path, engine: str) -> _Packed:
     _write_digits(root)
     prefix = output / "digits_rec"
     source = FolderSource(root)
-    write_lists(source, prefix, train_ratio=1 - HELD_OUT, write_classes=True)  # to _train and _val
+    write_lists(source, prefix, train_ratio=1 - HELD_OUT, write_classes=True, overwrite=True)  # to _train and _val
     counts, used = {}, ""
     for split in ("train", "val"):
         path = Path(f"{prefix}_{split}")

@@ -88,12 +88,6 @@ memory_option = click.option(
     callback=parse_bytes,
     help="Most memory that images may take, as 512M or 2G.  [default: a quarter of the machine's]",
 )
-overwrite_option = click.option(
-    "--overwrite",
-    is_flag=True,
-    help="Also replace files that no pack wrote, edited lists and sets of merge, split and so on; never an input.",
-)
-dry_run_option = click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written.")
 device_option = click.option(
     "--device",
     type=click.Choice(["cpu", "gpu"]),
@@ -117,6 +111,15 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
         type=click.Path(path_type=Path, dir_okay=False),
         help=f"Picture, as .png, .svg or .pdf.  [default: {default}]",
     )
+
+
+def writing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--overwrite`` and ``--dry-run``, which every command has that writes a set, lists or an export."""
+    overwrite = click.option(
+        "--overwrite", is_flag=True, help="Replace all files that are in the way, but never an input."
+    )
+    dry_run = click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written and removed.")
+    return overwrite(dry_run(command))
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,8 +1,8 @@
 """The formats that datasets are converted to and from, by name, and the format that a path shows.
 
 A format is one package of `recordkit.interop` with two functions. ``write_X(source, path, ...)`` takes the arguments
-`threads`, `memory`, `dry_run`, `on_note` and `progress`, and those that `Format.write_options` names, and returns an
-`ExportReport`. ``read_X(path, ...)`` returns a source, or a dict of sources by split.
+`threads`, `memory`, `overwrite`, `dry_run`, `on_note` and `progress`, and those that `Format.write_options` names, and
+returns an `ExportReport`. ``read_X(path, ...)`` returns a source, or a dict of sources by split.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Packing a source: check the labels, plan the sets, run the engine, publish all sets at once.
 
 One image goes this way: `pack` plans the sets, `recordkit.packing.steps.pack_set` hands blocks of a set's samples to
-threads, `recordkit.packing.packed_block.pack_block` reads, encodes and frames a block, and
+threads, `recordkit.packing.piece.pack_block` reads, encodes and frames a block, and
 `recordkit.packing.writer.SetWriter` appends the blocks in order.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,29 +18,27 @@ from recordkit.errors import PlanError
 from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan, plan_or_default
-from recordkit.packing.planned_sets import Im2recFiles, PlannedSet, is_input
-from recordkit.packing.replaced_set import Overwrite, find_obsolete_files
-from recordkit.packing.report import PackPreview, PackReport, Progress, SetPreview
+from recordkit.packing.planned_sets import Im2recFiles
+from recordkit.packing.preview import expected_sets, old_names, refuse_overwrite
+from recordkit.packing.replaced_set import Overwrite
+from recordkit.packing.report import PackReport, Progress
 from recordkit.packing.steps import (
     PackSource,
     Resources,
     check_outputs,
     open_sources,
     pack_set,
-    plan_facts,
     plan_pack,
     refuse_empty_result,
 )
-from recordkit.packing.writer import planned_suffixes
-from recordkit.sample import Source
-from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
+from recordkit.storage.names import refuse_file_name
 from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.set_files import write_manifest
-from recordkit.storage.staging import Staging, check_prefix
+from recordkit.storage.staging import Staging
 from recordkit.threads import count_threads
 
 if TYPE_CHECKING:
-    from recordkit.storage.remote.published import ExpectedSet
+    pass
 
 
 def pack(
@@ -110,7 +107,7 @@ def pack(
     (True, 6, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
     """
     if is_url(prefix):
-        _refuse_overwrite(overwrite=overwrite)
+        refuse_overwrite(overwrite=overwrite)
         return pack_to_store(source, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
     may_replace: Overwrite = "all" if overwrite else "nothing"
     return _pack(source, prefix, plan, engine, memory, may_replace, progress=progress)
@@ -173,7 +170,7 @@ def _pack(
             if planned_set.dataset is not None:
                 shards.setdefault(planned_set.dataset, []).append((packed.description, packed.keys))
         refuse_empty_result(reports, staging.prefix)
-        new_names, obsolete_files = _old_names(planned_sets, staging.prefix, sources, keep)
+        new_names, obsolete_files = old_names(planned_sets, staging.prefix, sources, keep)
         if obsolete_files:
             warnings.append(f"removed from the replaced set: {', '.join(path.name for path in obsolete_files)}")
         manifest_paths = [write_manifest(staging, dataset, facts) for dataset, facts in shards.items()]
@@ -238,7 +235,7 @@ def pack_to_store(
     sources = open_sources(source, plan)
 
     with scratch_folder() as folder:
-        refuse_other_pack(store, url, names, lambda: _expected_sets(sources, folder / url.name, plan))
+        refuse_other_pack(store, url, names, lambda: expected_sets(sources, folder / url.name, plan))
         report = pack(sources, folder / url.name, plan=plan, engine=engine, memory=memory, progress=progress)
         files = in_order(folder)
         published = publish_shown(files, url.parent, show_upload)
@@ -252,135 +249,4 @@ def pack_to_store(
         warnings=warnings,
         duration_s=time.monotonic() - begin_s,
         uploaded_bytes=sum(file.n_bytes for file in published if not file.was_there),
-    )
-
-
-def _expected_sets(sources: Mapping[str, Source], prefix: Path, plan: PackPlan) -> list[ExpectedSet]:
-    from recordkit.storage.remote.published import ExpectedSet
-
-    return [
-        ExpectedSet(
-            planned.names.prefix.name,
-            planned.names.name(".rec"),
-            None if planned.dataset is None else planned.dataset.name,
-            {"plan": plan_facts(plan), "classes": planned.source.classes},
-        )
-        for planned in plan_pack(sources, prefix, plan)[0]
-    ]
-
-
-def _refuse_overwrite(*, overwrite: bool) -> None:
-    if overwrite:
-        raise PlanError(argument="overwrite", message="nothing is replaced in an object store")
-
-
-def _old_names(
-    planned_sets: Sequence[PlannedSet], prefix: Path, sources: Mapping[str, Source], keep: Collection[Path] = ()
-) -> tuple[list[Path], list[Path]]:
-    """Return the names of old files that a pack replaces or removes.
-
-    Returns
-    -------
-    new_names : list of Path
-        All names that the new sets may have; some, such as .failed.tsv, may not be written this time.
-    obsolete : list of Path
-        Files of the replaced set that have other names.
-    """
-    new_names = [path for planned in planned_sets for path in planned.names.all()]
-    new_names += _manifest_paths(planned_sets)
-    obsolete = find_obsolete_files(prefix, new_names)
-    return new_names, [path for path in obsolete if path not in keep and not is_input(path, sources)]
-
-
-def _manifest_paths(planned_sets: Sequence[PlannedSet]) -> list[Path]:
-    datasets = dict.fromkeys(planned.dataset for planned in planned_sets if planned.dataset is not None)
-    return [dataset.with_name(dataset.name + MANIFEST_SUFFIX) for dataset in datasets]
-
-
-def preview_pack(
-    source: PackSource,
-    prefix: str | Path,
-    *,
-    plan: PackPlan | None = None,
-    overwrite: bool = False,
-) -> PackPreview:
-    """Return what `pack` would write, replace and remove, after all that it checks before it reads an image.
-
-    Labels, names, and the files that would be replaced are checked. Nothing is written, not even a folder.
-
-    Parameters
-    ----------
-    source, prefix, plan, overwrite
-        As for `pack`, which raises the same errors.
-
-    Returns
-    -------
-    preview : PackPreview
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from recordkit.formats import ubyte
-    >>> digits = Path(tempfile.mkdtemp())
-    >>> _ = (digits / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
-    >>> _ = (digits / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
-    >>> [(each.prefix.name, each.n_images) for each in preview_pack(digits, digits / "out" / "mnist").sets]
-    [('mnist_train', 6)]
-    """
-    plan = plan_or_default(plan)
-    sources = open_sources(source, plan)
-    if is_url(prefix):
-        from recordkit.storage.remote.publish import parse_prefix
-        from recordkit.storage.remote.published import refuse_other_pack
-        from recordkit.storage.remote.store import open_store
-
-        _refuse_overwrite(overwrite=overwrite)
-        url = parse_prefix(prefix)
-        store = open_store(url)
-        local = Path(url.name)
-        names = store.list_folder(url.parent.key) or {}
-        refuse_other_pack(store, url, names, lambda: _expected_sets(sources, local, plan))
-        planned_sets, warnings = plan_pack(sources, local, plan)
-        return _preview(planned_sets, plan, warnings, url=url)
-    prefix = Path(prefix)
-    refuse_file_name(prefix)
-    check_prefix(prefix)
-    planned_sets, warnings = plan_pack(sources, prefix, plan)
-    warnings += check_outputs(planned_sets, prefix, "all" if overwrite else "nothing")
-    new_names, obsolete = _old_names(planned_sets, prefix, sources)
-    return _preview(planned_sets, plan, warnings, [path for path in new_names if os.path.lexists(path)], obsolete)
-
-
-def _preview(
-    planned_sets: Sequence[PlannedSet],
-    plan: PackPlan,
-    warnings: Sequence[str],
-    old_files: Sequence[Path] = (),
-    obsolete: Sequence[Path] = (),
-    *,
-    url: Url | None = None,
-) -> PackPreview:
-    def place(path: Path) -> Path | Url:
-        return path if url is None else url.with_name(path.name)
-
-    sets = tuple(
-        SetPreview(
-            place(planned.names.prefix),
-            len(planned.order),
-            tuple(
-                place(planned.names.prefix.with_name(planned.names.name(suffix)))
-                for suffix in planned_suffixes(planned.names, plan)
-            ),
-        )
-        for planned in planned_sets
-    )
-    manifests = tuple(map(place, _manifest_paths(planned_sets)))
-    new_files = {*manifests, *(path for each in sets for path in each.files)}
-    return PackPreview(
-        sets,
-        manifests,
-        tuple(path for path in old_files if path in new_files),
-        tuple(dict.fromkeys([*(path for path in old_files if path not in new_files), *obsolete])),
-        tuple(warnings),
     )

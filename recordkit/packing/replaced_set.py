@@ -22,6 +22,7 @@ from recordkit.storage.description import described_size, listed_names
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX, SUFFIXES, belongs_to, suffix_of
+from recordkit.storage.refusals import WayOut, refusal
 from recordkit.storage.set_files import SetNames
 from recordkit.storage.snapshot import read_set
 
@@ -61,7 +62,9 @@ def _check_files(names: SetNames, files: Fileset, overwrite: Overwrite) -> Mappi
             _refuse_edit(manifest.edit, path, overwrite)
             continue  # the dataset was in shards
         if other := _describe_other(path, final_path.name, suffix, description):
-            raise _refusal(path, other, overwrite, is_list=suffix == ".lst")
+            error = _refusal(path, other, overwrite)
+            error.advice = f"pack that list itself, or {error.advice}" if suffix == ".lst" else error.advice
+            raise error
     return description
 
 
@@ -84,20 +87,9 @@ def _describe_other(path: Path, name: str, suffix: str, description: Mapping[str
     return "" if is_listed else "another file"
 
 
-def _refusal(path: Path, other: str, overwrite: Overwrite, *, is_list: bool = False) -> PublishError:
-    advice = _advice(overwrite)
-    return PublishError(
-        path=str(path),
-        expected="no file, or one as an earlier pack wrote it",
-        got=other,
-        advice=f"pack that list itself, or {advice}" if is_list else advice,
-    )
-
-
-def _advice(overwrite: Overwrite) -> str:
-    if overwrite == "records":  # im2rec has no option for it
-        return "move it away or choose another prefix"
-    return "choose another prefix, or replace it with `overwrite=True`"
+def _refusal(path: Path, other: str, overwrite: Overwrite) -> PublishError:
+    way_out: WayOut = "move" if overwrite == "records" else "overwrite"  # im2rec has no option for it
+    return refusal(path, other, writer="pack", way_out=way_out)
 
 
 def check_replaced_manifest(dataset: Path, overwrite: Overwrite = "nothing") -> None:
@@ -126,12 +118,7 @@ def _refuse_edit(edit: object, path: Path, overwrite: Overwrite) -> None:
     if edit is None:
         return
     command = edit.get("command") if isinstance(edit, Mapping) else None
-    raise PublishError(
-        path=str(path),
-        expected="no set, or one that a pack wrote",
-        got=f"one that {command or 'an edit'} wrote, which no pack can repeat",
-        advice=_advice(overwrite),
-    )
+    raise _refusal(path, f"one that {command or 'an edit'} wrote, which no pack can repeat", overwrite)
 
 
 def _read_own_manifest(path: Path) -> Manifest | None:

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 from recordkit.errors import FormatError, PackError, PlanError, SourceError
 from recordkit.packing.engine import Engine
 from recordkit.packing.label_check import check_classes, check_labels
-from recordkit.packing.packed_block import PackedBlock, frame_piece, pack_block
-from recordkit.packing.piece import IndexBlocks, encode_alone, make_limits
+from recordkit.packing.piece import IndexBlocks, PackedBlock, encode_alone, frame_piece, make_limits, pack_block
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet, plan_sets
 from recordkit.packing.replaced_set import Overwrite, check_replaced_manifest, check_replaced_set, has_other_prefix

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recordkit.errors import PackError
 from recordkit.formats import idx, lst
-from recordkit.packing.packed_block import PackedBlock
+from recordkit.packing.piece import PackedBlock
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
 from recordkit.storage.set_files import Creator, SetFiles, SetNames

@@ -17,6 +17,7 @@ from recordkit.formats.files import flush_to_disk, read_file
 from recordkit.storage.commit import (
     COMMIT,
     HOLDER,
+    OLD_FOLDER,
     PENDING,
     Commit,
     can_be_staged,
@@ -185,6 +186,8 @@ def finish(commit: Commit, lock: FolderLock, *, hold: bool = False) -> None:
         for earlier in _find_earlier(commit):
             _move_files(earlier, Folder(earlier.folder), parent)
         _move_files(commit, lock, parent)
+        if lock.has(OLD_FOLDER):
+            shutil.rmtree(commit.folder / OLD_FOLDER)
         if hold:
             lock.remove(COMMIT)
             lock.set_mode(PRIVATE)
@@ -212,7 +215,9 @@ def _move_files(commit: Commit, source: Folder, parent: FolderLock) -> None:
     parent.flush()  # the staged set is on disk before the first old file is removed
     pivot, *rest = commit.publish
     if source.has(pivot):
-        for name in (*rest, *commit.remove):
+        if pivot in commit.remove and parent.has_folder(pivot):
+            parent.move(pivot, source, OLD_FOLDER)  # a rename replaces no folder that has files
+        for name in {*rest, *commit.remove} - {pivot}:
             parent.remove(name)
         parent.flush()
         source.move(pivot, parent)

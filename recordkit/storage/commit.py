@@ -42,7 +42,10 @@ PENDING = f"{COMMIT}.new"
 HOLDER = f"{COMMIT}.holder"
 """Name of a file that says who holds the lock of the folder."""
 
-_OWN_NAMES = (COMMIT, PENDING, HOLDER)
+OLD_FOLDER = f"{COMMIT}.old"
+"""Name of the folder that the new one replaces, until it is removed."""
+
+_OWN_NAMES = (COMMIT, PENDING, HOLDER, OLD_FOLDER)
 # 100,000 names of 40 bytes.
 _MAX_BYTES = 1 << 22
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -60,7 +63,8 @@ class Commit:
     publish : tuple of str
         Names of the files of the new set; the first one is the pivot.
     remove : tuple of str
-        Names of the files of the old set that the new one does not replace.
+        Names of the files of the old set that the new one does not replace, and the pivot if it is a folder that
+        replaces another one.
     time_ns : int
         Time of the commit.
     """
@@ -130,7 +134,7 @@ def unpack_commit(folder: Path, content: bytes) -> Commit:
             raise ValueError("another object")
         names = publish + remove
         strange = [name for name in names if not isinstance(name, str) or not can_be_staged(prefix, name)]
-        if strange or len(set(names)) != len(names):
+        if strange or len(set(names)) != len(names) - (publish[0] in remove):
             raise ValueError(f"the name {strange[0]!r}" if strange else "a name twice")
     except (ValueError, LookupError, TypeError) as error:
         raise FormatError(path=str(folder / COMMIT), expected=_EXPECTED, got=error) from None

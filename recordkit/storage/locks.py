@@ -53,9 +53,17 @@ class Folder:
             return False
         return True
 
-    def move(self, name: str, target: Folder) -> None:
-        """Move a file into another folder."""
-        os.replace(self._at(name), target._at(name), src_dir_fd=self._dir_fd, dst_dir_fd=target._dir_fd)
+    def has_folder(self, name: str) -> bool:
+        """Tell whether the folder has another one, and no link to one."""
+        try:
+            return stat.S_ISDIR(os.stat(self._at(name), dir_fd=self._dir_fd, follow_symlinks=False).st_mode)
+        except FileNotFoundError:
+            return False
+
+    def move(self, name: str, target: Folder, new_name: str = "") -> None:
+        """Move a file into another folder, under a new name if one is given."""
+        end = target._at(new_name or name)
+        os.replace(self._at(name), end, src_dir_fd=self._dir_fd, dst_dir_fd=target._dir_fd)
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a file of the folder another name."""

@@ -39,6 +39,7 @@ from recordkit.formats.files import flush_to_disk
 from recordkit.storage.claim import PRIVATE, claim, finish
 from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
 from recordkit.storage.locks import FolderLock
+from recordkit.storage.refusals import WayOut, refusal
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
 from recordkit.storage.replacement import is_folder, make_folders, remove_folders
 
@@ -157,6 +158,7 @@ class Staging:
         self.prefix = prefix
         self.parent = prefix.parent
         self._names: list[str] = []
+        self._replaces_folder = False
         check_prefix(prefix, allow_folder=allow_folder)
         self.folder = staging_folder(prefix)
         with as_publish_error(self.parent):
@@ -208,10 +210,15 @@ class Staging:
         self._names.append(name)
         return self._lock.create(name)
 
-    def create_folder(self) -> Path:
+    def create_folder(self, *, overwrite: bool = False) -> Path:
         """Make the folder of the set, which the caller fills. It is the pivot, so create it first.
 
         The files in it are not flushed to disk one by one: a power cut soon after the commit may leave some empty.
+
+        Parameters
+        ----------
+        overwrite : bool, default False
+            Replace a folder that has files, as a whole.
 
         Returns
         -------
@@ -221,10 +228,10 @@ class Staging:
         Raises
         ------
         PublishError
-            The final name exists and is not an empty folder.
+            The final name exists and is not an empty folder, or with `overwrite` no folder.
         """
         self._check_name(self.prefix.name)
-        check_new_folder(self.prefix)
+        self._replaces_folder = check_new_folder(self.prefix, overwrite=overwrite)
         folder = self.folder / self.prefix.name
         with as_publish_error(folder):
             folder.mkdir()
@@ -247,6 +254,8 @@ class Staging:
             The disk is full, or the like. The message says which set is valid, the old or the new one.
         """
         stale = [name for name in dict.fromkeys(path.name for path in remove) if name not in self._names]
+        if self._replaces_folder:
+            stale.append(self.prefix.name)
         with as_publish_error(self.parent):
             content = pack_commit(self.folder, self._names, stale)
             for name in self._names:
@@ -358,18 +367,23 @@ def complete_interrupted(prefix: Path) -> None:
             pass
 
 
-def check_new_folder(path: Path) -> None:
-    """Refuse a path at which no new folder can be published.
+def check_new_folder(path: Path, *, overwrite: bool = False) -> bool:
+    """Refuse a path at which no new folder can be published; tell whether one with files would be replaced.
 
     Raises
     ------
     PublishError
-        Something is there that is not an empty folder.
+        Something is there that is not an empty folder, or with `overwrite` no folder.
     """
     refuse_unwritable(path)
-    if kind := _describe_unless_empty(path):
-        advice = "choose another name, or remove it"
-        raise PublishError(path=str(path), expected="a new or an empty folder", got=kind, advice=advice)
+    kind = _describe_unless_empty(path)
+    if kind and not (overwrite and kind == _WITH_FILES):
+        way_out: WayOut = "overwrite" if kind == _WITH_FILES else "name"
+        raise refusal(path, kind, also="an empty folder", way_out=way_out)
+    return bool(kind)
+
+
+_WITH_FILES = "a folder with files"
 
 
 def _describe_unless_empty(path: Path) -> str:
@@ -382,7 +396,7 @@ def _describe_unless_empty(path: Path) -> str:
         return "a file"
     if path.is_mount():
         return "the root of a file system"
-    return "one with files" if any(path.iterdir()) else ""
+    return _WITH_FILES if any(path.iterdir()) else ""
 
 
 def _let_readers_in(lock: FolderLock, file_mode: int) -> None:

@@ -278,8 +278,11 @@ def test_a_label_that_float32_would_change(folder, fails, works):
 
 
 def test_a_name_that_is_taken(folder, fails, works):
-    advice("upkeep/edit/new_set.py", "choose another prefix", fails("merge", "a", "b", "old"))
+    error = fails("merge", "a", "b", "old")
+    advice("storage/refusals.py", "choose another name, or replace it with `overwrite=True`", error)
     works("merge", "a", "b", "other")
+    works("merge", "a", "b", "old", re.search(r"--overwrite", error)[0])
+    advice("storage/refusals.py", "choose another name", fails("merge", "a", "b", "a", "--overwrite"))
 
 
 def test_a_prefix_with_the_suffix_of_a_file(folder, fails, works):
@@ -291,7 +294,7 @@ def test_a_prefix_with_the_suffix_of_a_file(folder, fails, works):
 def test_a_pack_in_the_place_of_an_edit(folder, photos, fails, works):
     for command in ("pack", "import"):
         error = fails(command, photos, "a")
-        advice("packing/replaced_set.py", "choose another prefix, or replace it with `overwrite=True`", error)
+        advice("storage/refusals.py", "choose another name, or replace it with `overwrite=True`", error)
         works(command, photos, f"new-{command}")
     works("pack", photos, "a", re.search(r"--overwrite", error)[0])
 

@@ -68,8 +68,10 @@ def test_a_column_of_another_name(fails, works, tmp_path, monkeypatch):
 def test_a_file_that_exists(rec, fails, works):
     pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'recordkit[parquet]'")
     works("export", rec, "a.parquet")
-    advice("interop/export/output.py", "choose another name", fails("export", rec, "a.parquet"))
+    error = fails("export", rec, "a.parquet")
+    advice("storage/refusals.py", "choose another name, or replace it with `overwrite=True`", error)
     works("export", rec, "b.parquet")
+    works("export", rec, "a.parquet", "--overwrite")
 
 
 def test_parquet_without_pyarrow(rec, monkeypatch):

@@ -66,7 +66,8 @@ def test_a_verification_set_needs_pairs_and_a_new_name(people, fails, works):
     Path("lfw.lst").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
     works("pack", "lfw.lst", "out", "--root", "photos")
     works("export", "out.rec", "lfw.bin")
-    advice("interop/export/output.py", "choose another name", fails("export", "out.rec", "lfw.bin"))
+    error = fails("export", "out.rec", "lfw.bin")
+    advice("storage/refusals.py", "choose another name, or replace it with `overwrite=True`", error)
     works("export", "out.rec", "other.bin")
     assert Path("lfw.bin").read_bytes() == Path("other.bin").read_bytes()
 
@@ -84,5 +85,5 @@ def test_several_sets_are_exported_one_by_one(people, fails, works):
 def test_an_import_onto_the_set_that_is_read(people, fails, works):
     works("export", "photos", "faces", "--to", "insightface")
     error = fails("import", "faces", "faces/train")
-    advice("cli/commands/import_.py", "choose another prefix", error)
+    advice("storage/refusals.py", "choose another name", error)
     works("import", "faces", "people")

@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +122,7 @@ def test_a_list_made_by_hand_is_not_replaced(photos, fails, works):
     Path("pets.lst").write_text("0\t5\tcat/0.jpg\n")
     error = fails("pack", "photos", "pets")
     advice("packing/replaced_set.py", "pack that list itself, or {}", error)
-    advice("packing/replaced_set.py", "choose another prefix, or replace it with `overwrite=True`", error)
+    advice("storage/refusals.py", "choose another name, or replace it with `overwrite=True`", error)
     works("pack", re.match(r"recordkit: (.*?):", error)[1], "pets", "--root", "photos")
     assert rk.RecordDataset("pets").labels.tolist() == [5]
     works("pack", "photos", "other")
@@ -140,7 +139,7 @@ def test_a_list_made_by_hand_is_not_replaced_by_im2rec(photos, im2rec):
     Path("new.labels.npy").write_text("mine")
     code, _, text = im2rec("old.lst", "photos", "new.rec")
     assert code == 1
-    advice("packing/replaced_set.py", "move it away or choose another prefix", text)
+    advice("storage/refusals.py", "move it away or choose another name", text)
     Path("new.labels.npy").unlink()
     assert im2rec("old.lst", "photos", "new.rec")[0] == 0
 
@@ -180,15 +179,12 @@ def test_a_prefix_that_cannot_be_one(photos, fails, works):
 
 def test_an_export_to_a_folder_with_files(photos, fails, works):
     works("pack", "photos", "out")
-    advice("storage/staging.py", "choose another name, or remove it", fails("export", "out.rec", "photos"))
+    error = fails("export", "out.rec", "photos")
+    advice("storage/refusals.py", "choose another name, or replace it with `overwrite=True`", error)
     works("export", "out.rec", "another")
-    shutil.rmtree("another")
-    error = fails("export", "out.rec", "another")
-    advice("interop/folder/write.py", "move {} away, or choose another folder", error)
-    works("export", "out.rec", "third")
-    for name in ("another.lst", "another.classes.json"):
-        Path(name).rename(f"old {name}")
-    works("export", "out.rec", "another")
+    Path("another/mine.txt").touch()
+    works("export", "out.rec", "another", re.search(r"--overwrite", fails("export", "out.rec", "another"))[0])
+    assert not Path("another/mine.txt").exists()
 
 
 def test_the_file_of_a_user_in_a_staging_folder(photos, fails, works):

@@ -124,7 +124,7 @@ def test_lists_of_im2rec(photos, run_im2rec, works):
     ((command, option),) = commands(text)
     for name in ("cat", "dog"):
         (photos / name).rename(name)
-    works(command, photos, "flat", option, r"_(\d)\.jpg$")
+    works(command, photos, "flat", option, r"_(\d)\.jpg$", "--overwrite")
     assert sorted(line.split("\t")[1] for line in Path("flat.lst").read_text().splitlines()) == ["0.000000", "1.000000"]
 
 

@@ -173,7 +173,7 @@ def test_files_that_programs_made(photos, im2rec, works):
         error,
     )
     (command,) = commands(error)
-    works(*command, photos, "pets")
+    works(*command, photos, "pets", "--overwrite")
     assert ".ipynb" not in Path("pets.lst").read_text()
 
 
@@ -235,7 +235,7 @@ def test_a_name_that_a_list_cannot_hold(photos, works, cli):
     _, _, error = cli("list", photos, "pets")
     assert "tabs" in error
     (photos / "cat" / "0\t1.jpg").rename(photos / "cat" / "0.jpg")
-    works("list", photos, "pets")
+    works("list", photos, "pets", "--overwrite")
 
 
 def test_a_file_that_is_not_text(photos, fails, works, monkeypatch):

@@ -197,8 +197,8 @@ def test_an_output_that_exists_or_is_below_a_file_is_refused(call, folders, case
     folder = folders(leave)
     before = state(folder)
     for out, problem in (
-        ("bad", "expected a new set, got a file of that name"),
-        ("good", "expected a new set, got a file of that name"),
+        ("bad", "expected no file, got the file that is read; choose another name"),
+        ("good", "expected no file, got "),
         ("bad.rec/out", "expected a folder, got a file"),
     ):
         code, _, lines = call(case, folder, OUT=out)
@@ -211,7 +211,7 @@ def test_a_conversion_never_replaces_what_it_reads(call, folders, case, out):
     folder = folders(leave)
     before = state(folder)
     code, _, lines = call(case, folder, OUT=out)
-    assert code == 1 and len(lines) == 1 and "expected a new" in lines[0], lines
+    assert code == 1 and len(lines) == 1 and "expected no file, got the f" in lines[0], lines
     assert state(folder) == before
 
 

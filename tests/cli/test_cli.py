@@ -437,7 +437,7 @@ def test_pack_overwrites_on_request(cli, tiny_folder, tmp_path):
     code, _, error = cli("pack", tiny_folder, tmp_path / "out")
     assert code == 1
     one_line(error, "out.rec: expected no file, or one as an earlier pack wrote it, got records without a description;")
-    assert error.endswith("; choose another prefix, or replace it with --overwrite\n")
+    assert error.endswith("; choose another name, or replace it with --overwrite\n")
     assert cli("pack", tiny_folder, tmp_path / "out", "--overwrite")[0] == 0
 
 

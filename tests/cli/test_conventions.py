@@ -16,6 +16,11 @@ ALL = {name: command for name, command in TOP.items() if name not in GROUPS} | N
 PERFORMANCE = ["--device", "--gpus", "--threads", "--num-thread", "--memory", "--engine"]
 FILES = ["--disp-batches", "--log", "--sheet", "--report", "--csv", "--plot", "--html", "--output"]
 LAST = ["--json", "--quiet", "--version"]
+# Commands that write sets, lists or exports.
+WRITERS = [
+    *("list", "pack", "export", "import", "merge", "split", "subset", "shuffle", "append", "relabel", "repair"),
+    "cluster pack",
+]
 # Options that differ between commands, and the reason.
 DIFFERENT = {
     "--encoding": "im2rec.py's values have a dot",
@@ -69,6 +74,23 @@ def test_options_come_in_the_order_subject_performance_output(name):
 @pytest.mark.parametrize("name", [name for name in ALL if name not in ("mxnet", "im2rec")])
 def test_every_command_has_json_and_quiet(name):
     assert [name_of(option) for option in options(ALL[name])[-2:]] == ["--json", "--quiet"]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_command_that_writes_a_set_has_overwrite_and_dry_run(name):
+    names = [name_of(option) for option in options(ALL[name])]
+    at = names.index("--overwrite")
+    assert names[at : at + 2] == ["--overwrite", "--dry-run"]
+
+
+def test_every_command_with_a_prefix_or_a_destination_is_among_them():
+    outputs = {
+        name
+        for name, command in ALL.items()
+        for parameter in command.params
+        if isinstance(parameter, click.Argument) and parameter.name in ("prefix", "destination")
+    }
+    assert outputs - {*WRITERS} == {"cluster export", "im2rec"}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -74,7 +74,11 @@ def test_the_report_is_json_and_notes_are_lines(cli, tiny_folder, tmp_path):
         (["REC", "NEW", "--name", "{lable}"], 2, "--name: expected the fields {key}, {label} and {class}, got {lable}"),
         (["REC", "NEW", "--root", "x"], 2, "--root applies to a list; a .rec file has its images"),
         (["PHOTOS", "NEW", "--root", "x"], 2, "--root: applies to a list, and this is a folder of images"),
-        (["REC", "PHOTOS"], 1, "photos: expected a new or an empty folder, got one with files; choose another name"),
+        (
+            ["REC", "PHOTOS"],
+            1,
+            "photos: expected no file, or an empty folder, got a folder with files; choose another name",
+        ),
         (["MISSING", "NEW"], 1, "missing.rec: expected a .rec file, got nothing of that name"),
     ],
 )

@@ -40,7 +40,7 @@ def test_a_dry_run_counts_and_writes_nothing(cli, tiny_folder, tmp_path):
 @pytest.mark.parametrize(
     ("prefix", "problem"),
     [
-        ("edited", "edited.json: expected no set, or one that a pack wrote, got one that subset wrote"),
+        ("edited", "edited.json: expected no file, or one as an earlier pack wrote it, got one that subset wrote"),
         ("noted", "noted.lst: expected no file, or one as an earlier pack wrote it, got another file"),
         ("noted.lst/a", "noted.lst: expected a folder, got a file; choose another folder"),
         ("a.rec", "a.rec: expected a prefix, got the name of a file"),

@@ -1,5 +1,7 @@
 """``recordkit list``: its errors name what it takes, and never what only ``recordkit pack`` takes."""
 
+import json
+
 import numpy as np
 import pytest
 from sources.folders import make
@@ -132,5 +134,43 @@ def test_lists_of_splits_are_not_divided_again(cli, option):
 def test_the_options_say_what_the_folders_are(cli):
     assert cli("list", "photos", "x", "--no-splits", "--quiet")[0] == 0
     assert read_classes("x.classes.json") == {"test": 0, "train": 1}
-    assert cli("list", "photos", "x", "--no-splits", "--class-from", "path", "--quiet")[0] == 0
+    assert cli("list", "photos", "x", "--no-splits", "--class-from", "path", "--quiet", "--overwrite")[0] == 0
     assert read_classes("x.classes.json") == {"test/dog": 0, "train/cat": 1, "train/dog": 2}
+
+
+@pytest.mark.usefixtures("inputs")
+def test_a_list_of_another_content_is_replaced_only_on_request(cli, tmp_path):
+    assert cli("list", "tree", "x", "--quiet")[0] == 0
+    before = {name: (tmp_path / name).read_bytes() for name in ("x.lst", "x.classes.json")}
+    assert cli("list", "tree", "x", "--quiet")[0] == 0  # the same again
+    for name, kind in (("x.lst", "list"), ("x.classes.json", "class map")):
+        (tmp_path / name).write_text("mine")
+        for options in ([], ["--dry-run"]):
+            code, _, error = cli("list", "tree", "x", *options)
+            assert code == 1 and (tmp_path / name).read_text() == "mine"
+            assert f"{name}: expected no file, or one of the same content, got another {kind}; choose" in error
+        assert cli("list", "tree", "x", "--overwrite")[0] == 0
+        assert (tmp_path / name).read_bytes() == before[name]
+
+
+@pytest.mark.usefixtures("inputs")
+def test_a_class_map_of_another_list_is_removed_only_on_request(cli, tmp_path):
+    (tmp_path / "x.classes.json").write_text("{}")
+    code, _, error = cli("list", "flat", "x")
+    assert code == 1 and "x.classes.json: expected no file" in error and not (tmp_path / "x.lst").exists()
+    assert cli("list", "flat", "x", "--overwrite", "--dry-run")[1].splitlines()[1:] == [
+        "x.lst: would be written",
+        "x.classes.json: would be removed",
+    ]
+    assert cli("list", "flat", "x", "--overwrite")[0] == 0
+    assert not (tmp_path / "x.classes.json").exists()
+
+
+@pytest.mark.usefixtures("inputs")
+def test_a_dry_run_writes_no_list_and_a_class_map_that_is_read_stays(cli, tmp_path):
+    facts = json.loads(cli("list", "tree", "new/x", "--dry-run", "--json")[1])
+    assert (facts["dry_run"], facts["files"]) == (True, ["new/x.lst", "new/x.classes.json"])
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "x.classes.json").write_text('{"owl": 2, "dog": 1, "cat": 0}')
+    code, _, error = cli("list", "tree", "x", "--classes", "x.classes.json", "--overwrite")
+    assert code == 1 and "x.classes.json: expected no file, got the file that is read; choose another name" in error

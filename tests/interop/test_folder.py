@@ -331,7 +331,9 @@ def test_a_folder_with_files_is_left_alone(tmp_path):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
     (tmp_path / "b").mkdir()
     (tmp_path / "b/mine").touch()
-    with pytest.raises(PublishError, match="b: expected a new or an empty folder, got one with files; choose another"):
+    with pytest.raises(
+        PublishError, match="b: expected no file, or an empty folder, got a folder with files; choose another"
+    ):
         write_folder(dataset, tmp_path / "b")
     assert os.listdir(tmp_path / "b") == ["mine"]
 
@@ -341,7 +343,7 @@ def test_a_list_or_class_map_in_the_way_is_left_alone(tmp_path, name):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
     (tmp_path / name).write_text("mine")
     with pytest.raises(
-        PublishError, match=rf"b: expected nothing of an earlier export, got {name}; move it away, or choose another"
+        PublishError, match=rf"b: expected no file, got {name}; choose another name, or replace it with overwrite=True"
     ):
         write_folder(dataset, tmp_path / "b")
     assert (tmp_path / name).read_text() == "mine" and not (tmp_path / "b").exists()
@@ -351,8 +353,33 @@ def test_all_that_is_in_the_way_is_named_at_once(tmp_path):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
     write_folder(dataset, tmp_path / "b")
     (tmp_path / "b.classes.json").touch()
-    with pytest.raises(PublishError, match=r"got b, b\.lst, b\.classes\.json; move them away, or choose another"):
+    with pytest.raises(PublishError, match=r"got b, b\.lst, b\.classes\.json; choose another name, or replace it"):
         write_folder(dataset, tmp_path / "b")
+
+
+def test_an_old_export_is_replaced_as_a_whole_on_request(tmp_path):
+    dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
+    write_folder(dataset, tmp_path / "b")
+    for name in ("b/mine.txt", "b.classes.json"):
+        (tmp_path / name).write_text("mine")
+    preview = write_folder(dataset, tmp_path / "b", overwrite=True, dry_run=True)
+    assert [path.name for path in preview.replaced] == ["b", "b.lst", "b.classes.json"]
+    assert (tmp_path / "b/mine.txt").exists()
+    report = write_folder(dataset, tmp_path / "b", overwrite=True)
+    assert report.replaced == preview.replaced and os.listdir(tmp_path / "b") == ["000000_0.png"]
+    assert not (tmp_path / "b.classes.json").exists() and not list(tmp_path.glob(".*"))
+
+
+def test_neither_an_input_nor_the_working_folder_is_replaced(tmp_path, monkeypatch):
+    (tmp_path / "b/sub").mkdir(parents=True)
+    dataset = write_records(tmp_path / "b/sub/a", [(0, 0.0, image())])
+    with pytest.raises(PublishError, match="b: expected no file, got the folder of a file that is read; choose"):
+        write_folder(dataset, tmp_path / "b", overwrite=True)
+    (tmp_path / "c/sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "c/sub")
+    with pytest.raises(PublishError, match="c: expected no file, got the folder in which this program works"):
+        write_folder(dataset, tmp_path / "c", overwrite=True)
+    assert (tmp_path / "b/sub/a.rec").exists() and (tmp_path / "c/sub").exists()
 
 
 def test_an_empty_folder_is_filled_and_missing_folders_are_made(tmp_path):

@@ -197,7 +197,7 @@ def test_a_folder_with_files_is_refused(tmp_path):
     (tmp_path / "b/x").touch()
     with write_records(tmp_path / "a", [(0, 0.0, image())]) as dataset:
         for dry_run in (True, False):
-            with pytest.raises(PublishError, match="expected a new or an empty folder"):
+            with pytest.raises(PublishError, match="expected no file, or an empty folder"):
                 write_webdataset(dataset, tmp_path / "b", dry_run=dry_run)
         with pytest.raises(SourceError, match=r"c.rec: sample 0: key 1: expected an image"):
             write_webdataset(write_records(tmp_path / "c", [(1, 0.0, b"text")]), tmp_path / "d")

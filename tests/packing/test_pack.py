@@ -19,7 +19,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import MissingError, PackError, PlanError, PublishError, SourceError
 from recordkit.formats import idx, irheader, ubyte
 from recordkit.formats.frame import RecordReader
-from recordkit.packing import packed_block
+from recordkit.packing import piece
 from recordkit.packing.pack import pack_as_im2rec
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sample import Entry
@@ -407,8 +407,8 @@ def test_a_record_that_is_too_long_is_a_failure(tiny_folder, tmp_path, engine, m
     path = write_list(tmp_path, "0\t1\tshort\n1\t1\tlong\n2\t1\t2\tshort\n3\t1\tgone\n")
     (tiny_folder / "short").write_bytes(b"x" * 76)
     (tiny_folder / "long").write_bytes(b"x" * 77)
-    monkeypatch.setattr(packed_block, "MAX_RECORD_BYTES", 100)
-    monkeypatch.setattr(packed_block, "_ALWAYS_FITS_BYTES", 50)
+    monkeypatch.setattr(piece, "MAX_RECORD_BYTES", 100)
+    monkeypatch.setattr(piece, "_ALWAYS_FITS_BYTES", 50)
     (set_report,) = pack(
         ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(any_file=True), engine=engine
     ).sets

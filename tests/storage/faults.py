@@ -40,14 +40,19 @@ def publish(prefix, generation, names, remove, hold=False):
         staging.commit(remove=[prefix.with_name(name) for name in remove], hold=hold)
 
 
-def publish_folder(prefix):
+def publish_folder(prefix, *, overwrite=False):
     """Publish a folder with a file in it, and a list."""
     prefix = Path(prefix)
     with Staging(prefix, allow_folder=True) as staging:
-        (staging.create_folder() / "1.png").write_text("new")
+        (staging.create_folder(overwrite=overwrite) / "1.png").write_text("new")
         with staging.create(f"{prefix.name}.lst") as file:
             file.write(b"new")
         staging.commit()
+
+
+def replace_folder(prefix):
+    """Publish the same in place of an old folder."""
+    publish_folder(prefix, overwrite=True)
 
 
 def pack_images(source, prefix, options, record_name):
@@ -84,7 +89,8 @@ def recover(prefix, *, folder=False):
 
 
 FUNCTIONS = {
-    each.__name__: each for each in (publish, publish_folder, pack_images, edit_sets, save_checkpoint, recover)
+    each.__name__: each
+    for each in (publish, publish_folder, replace_folder, pack_images, edit_sets, save_checkpoint, recover)
 }
 
 

@@ -86,7 +86,7 @@ def packs_splits(images, disk):
 def writes_lists(images, disk):
     source = open_source(images)
     write_lists(source, disk / "a", shuffle=False)
-    yield lambda: write_lists(source, disk / "a", seed=1)
+    yield lambda: write_lists(source, disk / "a", seed=1, overwrite=True)
 
 
 def exports(images, disk):

@@ -231,16 +231,40 @@ def test_a_folder_and_its_list_are_published_together(make, tmp_path):
     [
         (Path.touch, "a file"),
         (lambda path: path.symlink_to(path.parent / "elsewhere"), "a link"),
-        (lambda path: (path / "mine").mkdir(parents=True), "one with files"),
+        (lambda path: (path / "mine").mkdir(parents=True), "a folder with files"),
     ],
 )
 def test_a_folder_replaces_nothing_but_an_empty_folder(make, got, tmp_path):
     make(tmp_path / "a")
-    with pytest.raises(
-        PublishError, match=rf"a: expected a new or an empty folder, got {got}; choose another name, or"
-    ):
+    with pytest.raises(PublishError, match=rf"a: expected no file, or an empty folder, got {got}; choose another name"):
         publish_folder(tmp_path / "a")
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_folder_that_replaces_one_is_whole_at_whatever_call_it_is_killed(faults, tmp_path):
+    ends = []
+    for at in itertools.count(1):
+        parent = tmp_path / str(at)
+        (parent / "a" / "sub").mkdir(parents=True)
+        (parent / "a" / "sub" / "old.png").write_text("old")
+        end = faults("replace_folder", str(parent / "a"), at=at)
+        recover(parent / "a", folder=True)
+        names = sorted(str(path.relative_to(parent)) for path in parent.rglob("*"))
+        ends.append("old" if names == ["a", "a/sub", "a/sub/old.png"] else "new")
+        assert ends[-1] == "old" or names == ["a", "a.lst", "a/1.png"], names
+        shutil.rmtree(parent)
+        if end == "done":
+            break
+    assert [each for each, _ in itertools.groupby(ends)] == ["old", "new"] and at > 40
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to(path.parent / "elsewhere")])
+def test_a_folder_replaces_no_file_or_link(make, tmp_path):
+    make(tmp_path / "a")
+    with pytest.raises(
+        PublishError, match="a: expected no file, or an empty folder, got a (file|link); choose another"
+    ):
+        publish_folder(tmp_path / "a", overwrite=True)
 
 
 def test_a_folder_without_a_name_is_refused(tmp_path, monkeypatch):

@@ -168,7 +168,7 @@ def test_a_file_without_a_whole_record_is_an_error(content, tmp_path):
 
 
 def test_the_damaged_set_and_other_sets_stay(packed, tmp_path):
-    with pytest.raises(PublishError, match="expected a new set, got a file of that name"):
+    with pytest.raises(PublishError, match="expected no file, got the file that is read"):
         repair(packed, packed.with_suffix(""))
     with pytest.raises(NotFoundError):
         repair(tmp_path / "none", tmp_path / "new")

@@ -8,7 +8,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.edit_options import pad_labels_option, print_report, renumber_option, whole_if_possible
-from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
+from recordkit.cli.options import examples, output_options, threads_option, writing_options
 from recordkit.upkeep import append
 
 
@@ -24,15 +24,16 @@ from recordkit.upkeep import append
 @renumber_option("Give the new records the keys after the largest one of REC, instead of keeping their keys.")
 @pad_labels_option
 @click.option("--shard", is_flag=True, help="Write the new records to a shard beside REC, which stays as it is.")
-@dry_run_option
+@writing_options
 @threads_option
 @output_options
-def command(
+def command(  # noqa: PLR0913 (one argument for each option)
     rec: Path,
     more: tuple[Path, ...],
     keys: str,
     pad_labels: float | None,
     shard: bool,
+    overwrite: bool,
     dry_run: bool,
     threads: int,
     console: Console,
@@ -51,6 +52,7 @@ def command(
             pad_labels=whole_if_possible(pad_labels),
             shard=shard,
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )

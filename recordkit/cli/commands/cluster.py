@@ -14,9 +14,9 @@ from recordkit.cli.commands.export import shard_bytes_option
 from recordkit.cli.commands.stats import sample_option
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import recs_argument, total_bytes
-from recordkit.cli.options import PrefixType, examples, output_options, parse_bytes
+from recordkit.cli.options import PrefixType, examples, output_options, parse_bytes, writing_options
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
-from recordkit.cli.pack_report import pack_lines, print_warnings
+from recordkit.cli.pack_report import pack_lines, preview_lines, print_warnings
 from recordkit.cli.program import Command, Group
 from recordkit.cluster.library import import_ray
 from recordkit.errors import plural
@@ -69,6 +69,7 @@ def _ray_on_stderr() -> contextlib.AbstractContextManager[object]:
 @click.argument("prefix", type=PrefixType())
 @source_options
 @plan_options
+@writing_options
 @address_option
 @click.option(
     "--scratch",
@@ -86,24 +87,32 @@ def pack_command(source: Path, prefix: Path, console: Console, **options: Any) -
     The manifest, PREFIX.manifest.json, is written last. SOURCE is what 'recordkit pack' takes, or a .rec file or a
     manifest, whose records are packed anew. The files are those of 'recordkit pack --shards', byte for byte, however
     many machines there are. All machines need the same recordkit and the same paths. If it is interrupted or a machine
-    is lost, the same command packs what is left.
+    is lost, the same command packs what is left. Another dataset at PREFIX stops it; --overwrite removes that first.
     """
     from recordkit.cluster.packing.inputs import open_input
     from recordkit.cluster.packing.pack import pack
+    from recordkit.cluster.packing.preview import preview_pack
 
     if options["shards"] == 1:
         raise click.UsageError("--shards is missing: the number of tasks, each of which packs one file of about 1 GB")
     plan = make_plan(options)
     with console.progress(None, f"find images in {source}") as progress:
         opened = open_input(source, **source_arguments(options, plan), progress=progress)
+    names = ("engine", "memory", "overwrite")
+    settings: dict[str, Any] = {"plan": plan, **{name: options[name] for name in names}}
+    if options["dry_run"]:
+        preview = preview_pack(opened, prefix, **settings)
+        for warning in preview.warnings:
+            console.warn(warning)
+        reused = [f"{plural(preview.n_reused, 'shard')} of an earlier run would be kept"] if preview.n_reused else []
+        console.report(preview.as_json(), *preview_lines(preview), *reused)
+        return
     sources = opened.values() if isinstance(opened, dict) else [opened]
     with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress, _ray_on_stderr():
         report = pack(
             opened,
             prefix,
-            plan=plan,
-            engine=options["engine"],
-            memory=options["memory"],
+            **settings,
             progress=progress,
             address=options["address"],
             scratch=options["scratch"],

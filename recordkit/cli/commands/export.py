@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from recordkit.cli.console import Console
+from recordkit.cli.console import Console, fate_lines
 from recordkit.cli.options import (
-    dry_run_option,
     examples,
     memory_option,
     output_options,
     parse_bytes,
     threads_option,
+    writing_options,
 )
 from recordkit.cli.pack_options import allow_outside_option, columns_option, in_words_of_pack, root_option
 from recordkit.cli.selection_options import condition_options
@@ -74,7 +74,7 @@ shard_bytes_option = click.option(
 @root_option
 @allow_outside_option
 @columns_option
-@dry_run_option
+@writing_options
 @threads_option
 @memory_option
 @output_options
@@ -90,6 +90,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     root: Path | None,
     allow_outside: bool,
     columns: str | None,
+    overwrite: bool,
     dry_run: bool,
     threads: int,
     memory: int | None,
@@ -100,8 +101,8 @@ def command(  # noqa: PLR0913 (one argument for each option)
     SOURCE is a .rec file, its prefix, a manifest, or a pattern in quotes; a folder of ubyte (MNIST) files, whose sets
     are written to DEST/train and DEST/test; a folder of images; a list; or what 'recordkit import' reads. Encoded
     images are copied byte for byte. A folder of images has DEST.lst beside it, with the key, all labels and the path of
-    each image, and DEST.classes.json with the class names. DEST must be new or empty. It may be the URL of an object
-    store, as s3://bucket/photos.
+    each image, and DEST.classes.json with the class names. DEST must be new or empty, unless --overwrite is given.
+    It may be the URL of an object store, as s3://bucket/photos.
     """
     to = FORMATS[format_name] if format_name else format_of_output(destination)
     given = {"name": name, "metadata": metadata, "shard_bytes": shard_bytes, "shuffle_seed": shuffle_seed}
@@ -109,7 +110,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     with _open(source, selection, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
-            options.update(threads=threads, memory=memory, dry_run=dry_run, progress=progress)
+            options.update(threads=threads, memory=memory, overwrite=overwrite, dry_run=dry_run, progress=progress)
             options["on_note"] = lambda note: console.note(f"note: {note}")
             if is_url(destination):
                 label = f"upload {destination.name}"
@@ -160,6 +161,7 @@ def export_lines(report: ExportReport) -> list[str]:
         details = f"; {done.details}" if done.details else ""
         lines.append(f"{done.path}: {plural(done.n_images, 'image')}{size}{details}")
     if report.dry_run:
+        lines += fate_lines(report.replaced)
         return [*lines, f"{plural(report.n_images, 'image')} would be written; a dry run writes nothing"]
     return [
         *lines,

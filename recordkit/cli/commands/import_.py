@@ -9,19 +9,20 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import (
-    dry_run_option,
     examples,
     memory_option,
     output_options,
-    overwrite_option,
     threads_option,
+    writing_options,
 )
 from recordkit.cli.pack_options import engine_option, exact_labels_option, in_words_of_pack, on_error_option
 from recordkit.cli.pack_report import pack_lines, preview_lines, print_warnings
-from recordkit.errors import PublishError, SourceError, quoted
+from recordkit.errors import SourceError, quoted
 from recordkit.interop.conversions import FORMATS, check_options, format_of_input
-from recordkit.packing.pack import pack, preview_pack
+from recordkit.packing.pack import pack
 from recordkit.packing.plan import PackPlan
+from recordkit.packing.preview import preview_pack
+from recordkit.storage.refusals import reading_refusal
 
 
 @click.command(
@@ -44,8 +45,7 @@ from recordkit.packing.plan import PackPlan
 )
 @exact_labels_option
 @on_error_option
-@overwrite_option
-@dry_run_option
+@writing_options
 @threads_option
 @memory_option
 @engine_option
@@ -92,6 +92,4 @@ def _refuse_source(source: Path, outputs: list[Path]) -> None:
     read = [path for path in (source, source / "train.rec", Path(f"{source}.rec")) if path.is_file()]
     for path in outputs:
         if path.exists() and any(path.samefile(each) for each in read):
-            raise PublishError(
-                path=str(path), expected="a new set", got="the file that is read", advice="choose another prefix"
-            )
+            raise reading_refusal(path)

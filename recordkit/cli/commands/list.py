@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from recordkit.cli.console import Console
+from recordkit.cli.console import Console, fate_lines
 from recordkit.cli.lists import write_lists
-from recordkit.cli.options import examples, output_options
+from recordkit.cli.options import examples, output_options, writing_options
 from recordkit.cli.pack_options import (
     class_from_option,
     classes_option,
@@ -54,6 +54,7 @@ from recordkit.storage.staging import check_prefix
 @ratio_option("val")
 @ratio_option("test")
 @shards_option
+@writing_options
 @output_options
 def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     """Write PREFIX.lst from the images in ROOT, as im2rec --list does.
@@ -61,14 +62,15 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     ROOT has a folder per class, or images with the label in their names (000000_5.jpg). With --train-ratio the images
     in neither train nor test go to PREFIX_val.lst, as in im2rec; with --val-ratio those in neither val nor test go to
     PREFIX_train.lst, as in recordkit pack. If ROOT has folders called train, val and test, each has its list. Class
-    names are kept in PREFIX.classes.json. ROOT may be the URL of a folder in an object store.
+    names are kept in PREFIX.classes.json. ROOT may be the URL of a folder in an object store. A list of another content
+    stops it, unless --overwrite is given.
     """
     val_ratio = options["val_ratio"]
     _check(prefix, options["train_ratio"], val_ratio, options["test_ratio"])
     with console.progress(None, f"find images in {root}") as progress:
         source = _open(root, progress, options)
     sources = source if isinstance(source, dict) else {"": source}
-    warnings = write_lists(
+    written = write_lists(
         source,
         prefix,
         shards=options["shards"],
@@ -77,23 +79,33 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
         shuffle=options["shuffle"],
         seed=options["seed"],
         write_classes=True,
+        overwrite=options["overwrite"],
+        inputs=[options["classes"]] if options["classes"] else [],
+        dry_run=options["dry_run"],
     )
-    for warning in warnings:
+    for warning in written.warnings:
         console.warn(warning)
     bad = [entry for each_source in sources.values() for entry in each_source.bad]
     classes = next(iter(sources.values())).classes
     report = {
         "prefix": str(prefix),
+        "dry_run": options["dry_run"],
         "n_images": sum(map(len, sources.values())),
         "n_failed": len(bad),
         "classes": classes,
-        "warnings": warnings,
+        "files": list(map(str, written.files)),
+        "replaced": list(map(str, written.replaced)),
+        "removed": list(map(str, written.removed)),
+        "warnings": written.warnings,
     }
     in_classes = f" in {plural(len(classes), 'class')}" if classes else ""
     lines = [
         f"{prefix}{'_' * bool(name)}{name}: {plural(len(each_source), 'image')}{in_classes}"
         for name, each_source in sources.items()
     ]
+    if options["dry_run"]:
+        lines += [f"{path}: would be written" for path in written.files if path not in written.replaced]
+        lines += fate_lines(written.replaced, written.removed)
     console.report(report, *lines)
     if bad:
         raise click.exceptions.Exit(1)

@@ -8,7 +8,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.edit_options import pad_labels_option, print_report, renumber_option, whole_if_possible
-from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
+from recordkit.cli.options import examples, output_options, threads_option, writing_options
 from recordkit.upkeep import merge
 
 
@@ -24,15 +24,16 @@ from recordkit.upkeep import merge
 @renumber_option("Give the records the keys 0 to n - 1 in the order of the files, instead of keeping their keys.")
 @pad_labels_option
 @click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Number of files of the new set.")
-@dry_run_option
+@writing_options
 @threads_option
 @output_options
-def command(
+def command(  # noqa: PLR0913 (one argument for each option)
     recs: tuple[Path, ...],
     prefix: Path,
     keys: str,
     pad_labels: float | None,
     shards: int,
+    overwrite: bool,
     dry_run: bool,
     threads: int,
     console: Console,
@@ -53,6 +54,7 @@ def command(
             pad_labels=whole_if_possible(pad_labels),
             shards=shards,
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )

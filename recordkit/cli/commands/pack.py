@@ -10,12 +10,11 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.options import (
     PrefixType,
-    dry_run_option,
     examples,
     memory_option,
     output_options,
-    overwrite_option,
     threads_option,
+    writing_options,
 )
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, preview_lines, print_warnings
@@ -45,8 +44,7 @@ _RECORD_OVERHEAD_BYTES = 100
 @click.argument("prefix", type=PrefixType())
 @source_options
 @plan_options
-@overwrite_option
-@dry_run_option
+@writing_options
 @threads_option
 @memory_option
 @engine_option

@@ -12,7 +12,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.edit_options import print_report
-from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
+from recordkit.cli.options import examples, output_options, threads_option, writing_options
 from recordkit.cli.pack_options import classes_option, exact_labels_option
 from recordkit.errors import FormatError, PlanError
 from recordkit.formats.lst import parse_label
@@ -47,7 +47,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @classes_option
 @click.option("--no-classes", is_flag=True, help="Drop the class names.")
 @exact_labels_option
-@dry_run_option
+@writing_options
 @threads_option
 @output_options
 def command(  # noqa: PLR0913 (one argument for each option)
@@ -61,6 +61,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     classes: Path | None,
     no_classes: bool,
     exact_labels: bool,
+    overwrite: bool,
     dry_run: bool,
     threads: int,
     console: Console,
@@ -91,6 +92,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
             labels,
             classes=None if no_classes else classes or "follow",
             exact_labels=exact_labels,
+            overwrite=overwrite,
             dry_run=dry_run,
             threads=threads,
             progress=progress,

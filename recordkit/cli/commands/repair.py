@@ -8,7 +8,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import total_bytes
-from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
+from recordkit.cli.options import examples, output_options, threads_option, writing_options
 from recordkit.cli.terminal import print_message
 from recordkit.errors import enumerate_some, plural
 from recordkit.upkeep import LostRange, RepairReport, repair
@@ -21,10 +21,12 @@ _N_SHOWN = 20
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @click.option("--decode", is_flag=True, help="Also decode every image.")
-@dry_run_option
+@writing_options
 @threads_option
 @output_options
-def command(rec: Path, prefix: Path, decode: bool, dry_run: bool, threads: int, console: Console) -> None:
+def command(
+    rec: Path, prefix: Path, decode: bool, overwrite: bool, dry_run: bool, threads: int, console: Console
+) -> None:
     """Copy every whole record of the damaged file REC into a new set at PREFIX.
 
     REC stays as it is. Records are found behind any damage, also if bytes were inserted or removed. If REC has
@@ -35,7 +37,9 @@ def command(rec: Path, prefix: Path, decode: bool, dry_run: bool, threads: int, 
     those that 'recordkit verify REC --decode' finds.
     """
     with console.progress(total_bytes(rec), f"repair {rec.name}", unit="B") as progress:
-        report = repair(rec, prefix, decode=decode, threads=threads, dry_run=dry_run, progress=progress)
+        report = repair(
+            rec, prefix, decode=decode, threads=threads, overwrite=overwrite, dry_run=dry_run, progress=progress
+        )
     if not console.as_json:  # the document has them
         for lost in report.lost[:_N_SHOWN]:
             print_message("recordkit", _line(report, lost))

@@ -8,7 +8,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.edit_options import print_report, renumber_option
-from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
+from recordkit.cli.options import examples, output_options, threads_option, writing_options
 from recordkit.upkeep import shuffle
 
 
@@ -19,10 +19,12 @@ from recordkit.upkeep import shuffle
     "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Seed of the random order."
 )
 @renumber_option("Give the records the keys 0 to n - 1 in the new order, instead of keeping their keys.")
-@dry_run_option
+@writing_options
 @threads_option
 @output_options
-def command(rec: Path, prefix: Path, seed: int, keys: str, dry_run: bool, threads: int, console: Console) -> None:
+def command(
+    rec: Path, prefix: Path, seed: int, keys: str, overwrite: bool, dry_run: bool, threads: int, console: Console
+) -> None:
     """Write the samples of REC in random order into the new set PREFIX.
 
     The order is the same for one seed on every machine. Records keep their keys, unless --renumber gives them 0 to
@@ -35,6 +37,7 @@ def command(rec: Path, prefix: Path, seed: int, keys: str, dry_run: bool, thread
             seed=seed,
             keys=keys,  # type: ignore[arg-type]  # one of the choices
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )

@@ -10,7 +10,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.edit_options import print_report
-from recordkit.cli.options import dry_run_option, examples, output_options, parse_bytes, threads_option
+from recordkit.cli.options import examples, output_options, parse_bytes, threads_option, writing_options
 from recordkit.errors import enumerate_some
 from recordkit.upkeep import KeyParts, Ratios, Shards, SplitReport, split
 from recordkit.upkeep.labels.class_maps import names_by_label, names_of
@@ -105,7 +105,7 @@ def parse_parts(_context: click.Context, _parameter: click.Parameter, text: str 
 @click.option(
     "--shard-bytes", metavar="SIZE", callback=parse_bytes, help="Largest size of a file of shards, as 512M or 2G."
 )
-@dry_run_option
+@writing_options
 @threads_option
 @output_options
 def command(  # noqa: PLR0913 (one argument for each option)
@@ -118,6 +118,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     keys: dict[str, str] | None,
     shards: int | None,
     shard_bytes: int | None,
+    overwrite: bool,
     dry_run: bool,
     threads: int,
     console: Console,
@@ -143,7 +144,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     else:
         rule = Shards(max_bytes=shard_bytes) if shard_bytes else Shards(count=shards)
     with console.progress(None, f"split {rec.name}", unit="rec") as progress:
-        report = split(rec, prefix, rule, threads=threads, dry_run=dry_run, progress=progress)
+        report = split(rec, prefix, rule, threads=threads, overwrite=overwrite, dry_run=dry_run, progress=progress)
     print_report(console, report, *(_label_lines(report) if dry_run else ()))
 
 

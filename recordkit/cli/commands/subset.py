@@ -8,7 +8,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.edit_options import print_report
-from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
+from recordkit.cli.options import examples, output_options, threads_option, writing_options
 from recordkit.cli.selection_options import selection_options
 from recordkit.upkeep import Selection, subset
 
@@ -24,10 +24,12 @@ from recordkit.upkeep import Selection, subset
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @selection_options
-@dry_run_option
+@writing_options
 @threads_option
 @output_options
-def command(rec: Path, prefix: Path, selection: Selection, dry_run: bool, threads: int, console: Console) -> None:
+def command(
+    rec: Path, prefix: Path, selection: Selection, overwrite: bool, dry_run: bool, threads: int, console: Console
+) -> None:
     """Write the selected samples of REC into the new set PREFIX.
 
     A sample must fulfil all conditions: --keys, --label or --class, --list, --where. Of those that do, --every,
@@ -35,5 +37,7 @@ def command(rec: Path, prefix: Path, selection: Selection, dry_run: bool, thread
     set keeps its class names; relabel gives other labels. REC stays as it is, and no image is decoded.
     """
     with console.progress(None, f"subset {rec.name}", unit="rec") as progress:
-        report = subset(rec, prefix, selection, threads=threads, dry_run=dry_run, progress=progress)
+        report = subset(
+            rec, prefix, selection, threads=threads, overwrite=overwrite, dry_run=dry_run, progress=progress
+        )
     print_report(console, report)

@@ -213,7 +213,8 @@ def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
         train_ratio=options["train_ratio"],
         test_ratio=options["test_ratio"],
         shuffle=not options["no_shuffle"],
-    )
+        overwrite=True,  # as im2rec.py
+    ).warnings
     if isinstance(source, FolderSource):
         warnings += _warnings_about_folders(source, root)
     for warning in warnings:

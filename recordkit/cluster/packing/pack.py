@@ -13,27 +13,20 @@ from recordkit.cluster.connection import connect
 from recordkit.cluster.fingerprint import take_fingerprint
 from recordkit.cluster.library import import_ray
 from recordkit.cluster.packing.counter import Counter, ProgressReader
-from recordkit.cluster.packing.dataset_files import create_manifests, create_plan, is_begun, remove_plan
-from recordkit.cluster.packing.inputs import open_input
+from recordkit.cluster.packing.dataset_files import create_manifests, create_plan, find_old_files, remove_plan
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.plan_file import describe_plan
-from recordkit.cluster.packing.store_target import StoreTarget
-from recordkit.cluster.packing.target import FolderTarget, Target
+from recordkit.cluster.packing.preview import DEFAULT_MEMORY, open_ends
 from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shard
 from recordkit.cluster.tasks import TaskCall, Tasks
-from recordkit.errors import PackError, PublishError, RecordkitError, plural
+from recordkit.errors import PackError, PublishError, RecordkitError, enumerate_some, plural
 from recordkit.memory import choose_memory
 from recordkit.packing.plan import PackPlan, plan_or_default
 from recordkit.packing.planned_sets import PlannedSet
 from recordkit.packing.report import PackReport, Progress
-from recordkit.packing.steps import PackedSet, open_sources, plan_facts, plan_pack
+from recordkit.packing.steps import PackedSet, plan_facts, plan_pack
 from recordkit.sample import Source
-from recordkit.storage.names import refuse_file_name
 from recordkit.storage.remote.publish import claim_name
-from recordkit.storage.remote.urls import is_url
-
-# The largest image takes a quarter of it. It is the same on all machines, because it decides which image is too large.
-_DEFAULT_MEMORY = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -56,13 +49,14 @@ class ClusterPackReport(PackReport):
         return {**super().as_json(), "n_reused": self.n_reused, "n_repeated": self.n_repeated}
 
 
-def pack(
+def pack(  # noqa: PLR0913 (one keyword for each choice)
     source: Source | Mapping[str, Source] | str | Path,
     prefix: str | Path,
     *,
     plan: PackPlan | None = None,
     engine: str = "auto",
     memory: int | str | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
     address: str | None = None,
     scratch: str | Path | None = None,
@@ -86,6 +80,9 @@ def pack(
     engine : {"auto", "native", "python"}, default "auto"
     memory : int or str, default "2G"
         Most memory that the images of a task may take, encoded and decoded together.
+    overwrite : bool, default False
+        Remove the files of another pack or dataset at the prefix before the first shard is packed, but never an input.
+        Nothing is replaced in an object store.
     progress : callable, optional
         Called with the number of samples packed or left out since the last call, on all machines.
     address : str, optional
@@ -106,7 +103,8 @@ def pack(
     PackError
         A sample failed and ``plan.on_error`` is "raise", or no sample could be packed.
     PublishError
-        The output cannot be written, another pack is writing to it, or it has files of another pack.
+        The output cannot be written, another pack is writing to it, or it has files of another pack and
+        `overwrite` is false.
     ClusterError
         The cluster cannot be reached, a machine would give other bytes, or a task was lost too often.
 
@@ -120,21 +118,21 @@ def pack(
     import_ray()
     plan = plan_or_default(plan)
     fingerprint = take_fingerprint(engine)
-    n_bytes = _DEFAULT_MEMORY if memory is None else choose_memory(memory)
-    if isinstance(source, (str, Path)):
-        source = open_input(source, decoders=plan.decoders)
-    sources = open_sources(source, plan)
-    target: Target = StoreTarget(prefix) if is_url(prefix) else FolderTarget(Path(prefix))
-    refuse_file_name(Path(target.prefix_name))
+    n_bytes = DEFAULT_MEMORY if memory is None else choose_memory(memory)
+    sources, target = open_ends(source, prefix, plan, overwrite=overwrite)
     with target.hold():
         planned_sets, warnings = plan_pack(sources, target.prefix, plan)
         document = describe_plan(target.prefix_name, plan, planned_sets, memory=n_bytes, fingerprint=fingerprint)
-        begun = is_begun(target, planned_sets, document)
+        old_files = find_old_files(target, planned_sets, sources, document, overwrite=overwrite)
+        for name in old_files.names:
+            target.remove(name)
+        if old_files.names:
+            warnings.append(f"removed another dataset: {enumerate_some(old_files.names)}")
         folder = None if scratch is None else Path(scratch)
         job = Job(plan, fingerprint["engine"], plan.threads or 1, n_bytes, folder, target)
         with connect(address) as ray:
             run = _Run(ray, job, planned_sets, fingerprint, progress)
-            is_new = not begun and create_plan(target, document)
+            is_new = not old_files.is_begun and create_plan(target, document)
             with run.removing_plan() if is_new else contextlib.nullcontext():
                 packed_sets = run.pack_all()
         manifest_paths = create_manifests(target, planned_sets, packed_sets)

@@ -117,7 +117,9 @@ class FolderTarget:
 
     def names(self) -> set[str]:
         """See `Target.names`."""
-        return {path.name for path in self.folder.iterdir()}
+        with contextlib.suppress(FileNotFoundError):
+            return {path.name for path in self.folder.iterdir()}
+        return set()
 
     def read(self, name: str) -> bytes | None:
         """See `Target.read`."""

@@ -35,6 +35,7 @@ from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.export.samples import check_samples
 from recordkit.memory import choose_memory, read_size
 from recordkit.sources.records import RecordSource
+from recordkit.storage.refusals import refusal
 from recordkit.storage.remote.urls import Url, is_url
 from recordkit.upkeep.look.opening import Samples, open_images
 from recordkit.version import __version__
@@ -246,12 +247,8 @@ def _refuse_other_files(target: Target, folder: str | Path) -> None:
     names = target.names() if is_url(folder) or Path(folder).is_dir() else set()
     others = sorted(name for name in names if not name.startswith(f".{SPLIT}."))
     if others and PLAN not in names:
-        raise PublishError(
-            path=str(folder),
-            expected="a new or an empty folder",
-            got=f"one with {enumerate_some(others)}",
-            advice="choose another name, or remove it",
-        )
+        place = Url.parse(folder) if is_url(folder) else Path(folder)
+        raise refusal(place, f"a folder with {enumerate_some(others)}", also="an empty folder", way_out="move")
 
 
 def _begin(target: Target, plan: dict[str, object], own_names: set[str]) -> set[str]:
@@ -300,10 +297,5 @@ def _end(target: Target, index: tuple[str, bytes] | None) -> None:
     if index is not None:
         name, content = index
         if not target.create(name, content) and target.read(name) != content:
-            raise PublishError(
-                path=str(target.location(name)),
-                expected="a new file",
-                got="one that exists",
-                advice="choose another name, or remove it",
-            )
+            raise refusal(target.location(name), way_out="move")
     target.remove(PLAN)

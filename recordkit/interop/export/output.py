@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PublishError
-from recordkit.storage.remote.urls import refuse_unwritable
-from recordkit.storage.staging import Staging
+from recordkit.sample import Source
+from recordkit.storage.refusals import reading_refusal, refusal
+from recordkit.storage.remote.urls import is_url, refuse_unwritable
+from recordkit.storage.staging import Staging, check_new_folder
 
 SHARD_BYTES = 1 << 29
 """Size of a shard that a caller does not choose: that of Hugging Face."""
@@ -31,47 +35,87 @@ class NewFolder(NamedTuple):
 
 
 @contextlib.contextmanager
-def new_folder(folder: Path) -> Iterator[NewFolder]:
+def new_folder(folder: Path, *, overwrite: bool = False, remove: Sequence[Path] = ()) -> Iterator[NewFolder]:
     """Publish a new folder, and files beside it, at the end of the ``with`` block. An error leaves nothing.
 
-    Folders above it are created.
+    Folders above it are created. With `overwrite` it replaces a folder that has files, and the files `remove` beside it
+    are replaced or removed.
 
     Raises
     ------
     PublishError
-        The folder has files, or the system has an error inside the block, for example because the disk is full.
+        The folder has files and `overwrite` is false, or the system has an error inside the block, for example because
+        the disk is full.
     """
     refuse_unwritable(folder)
     with Staging(folder, allow_folder=True) as staging, as_publish_errors(folder):
-        yield NewFolder(staging, staging.create_folder())
-        staging.commit()
+        yield NewFolder(staging, staging.create_folder(overwrite=overwrite))
+        staging.commit(remove=remove if overwrite else ())
 
 
-def check_new_file(path: Path) -> None:
-    """Refuse a path at which something is.
+def check_outputs(
+    path: Path,
+    source: Source | RecordDataset | Mapping[str, Source],
+    *,
+    overwrite: bool,
+    is_file: bool = False,
+    beside: Sequence[Path] = (),
+) -> tuple[Path, ...]:
+    """Refuse an output that cannot be, and return the files and the folder that it would replace.
+
+    Parameters
+    ----------
+    path : Path
+        The folder, or the file.
+    source : Source, RecordDataset, or mapping of str to Source
+    overwrite : bool
+    is_file : bool, default False
+    beside : sequence of Path
+        Files that are written beside a folder.
 
     Raises
     ------
     PublishError
-        It is no path of a new file.
+        Something is there, and `overwrite` is false or the source reads it.
     """
     refuse_unwritable(path)
-    if path.exists() or path.is_symlink():
-        raise PublishError(path=str(path), expected="a new file", got="one that exists", advice="choose another name")
+    files = [each for each in ([path, *beside] if is_file else beside) if os.path.lexists(each)]
+    for each in [path, *files]:
+        _refuse_input(each, source)
+        if each in files and each.is_dir():
+            raise refusal(each, "a folder of that name", way_out="name")
+    if is_file:
+        replaced = files
+    else:  # a folder is checked as one that is replaced if only the files beside it are in the way
+        is_old = check_new_folder(path, overwrite=overwrite or bool(files))
+        if is_old and path.resolve() in (here := Path.cwd().resolve(), *here.parents):
+            raise refusal(path, "the folder in which this program works, or one above it", way_out="name")
+        replaced = [path, *files] if is_old else files
+    if files and not overwrite:
+        raise refusal(path, ", ".join(each.name for each in replaced))
+    return tuple(replaced)
+
+
+def _refuse_input(path: Path, source: Source | RecordDataset | Mapping[str, Source]) -> None:
+    """Refuse a file that a source reads, or a folder that has one."""
+    for each in source.values() if isinstance(source, Mapping) else [source]:
+        roots = [getattr(each, name, None) for name in ("path", "root")]
+        for place in (*getattr(each, "files", ()), *filter(None, roots)):
+            if not is_url(place) and path.resolve() in (read := Path(place).resolve(), *read.parents):
+                raise reading_refusal(path)
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Staging]:
     """Publish a new file at the end of the ``with`` block, which creates and closes it. An error leaves nothing.
 
-    Folders above it are created.
+    Folders above it are created. The caller has checked that a file there may be replaced.
 
     Raises
     ------
     PublishError
-        There is a file at `path`, or the system has an error inside the block, for example because the disk is full.
+        The system has an error inside the block, for example because the disk is full.
     """
-    check_new_file(path)
     with Staging(path) as staging, as_publish_errors(path):
         yield staging
         staging.commit()

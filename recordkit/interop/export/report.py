@@ -86,12 +86,15 @@ class ExportReport:
     duration_s : float
     dry_run : bool
         Nothing was written.
+    replaced : tuple of Path
+        The old folder and files in whose place the new ones came.
     """
 
     format: str
     sets: tuple[ExportedSet, ...]
     duration_s: float
     dry_run: bool = False
+    replaced: tuple[Path, ...] = ()
 
     @property
     def n_images(self) -> int:
@@ -111,6 +114,7 @@ class ExportReport:
             "n_images": self.n_images,
             "duration_s": round(self.duration_s, 3),
             "rate_img_s": round(self.rate_img_s, 1),
+            "replaced": [str(path) for path in self.replaced],
             "sets": [each.as_json() for each in self.sets],
         }
 

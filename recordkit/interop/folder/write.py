@@ -13,7 +13,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, PublishError
 from recordkit.formats import lst
 from recordkit.interop.export import ExportReport, copying_engine, name_sources, payloads_of, survey_labels
-from recordkit.interop.export.output import new_folder
+from recordkit.interop.export.output import check_outputs, new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.folder.metadata import NAME as METADATA
 from recordkit.interop.folder.metadata import Metadata
@@ -24,7 +24,7 @@ from recordkit.packing.engine import Engine, Limits
 from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_piece, make_limits
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
-from recordkit.storage.staging import check_new_folder, complete_interrupted
+from recordkit.storage.staging import complete_interrupted
 from recordkit.threads import ThreadedMap, count_threads
 
 
@@ -36,6 +36,7 @@ def write_folder(  # noqa: PLR0913 (one keyword for each choice)
     metadata: bool = False,
     threads: int = 0,
     memory: int | str | None = None,
+    overwrite: bool = False,
     dry_run: bool = False,
     on_note: Notify | None = None,
     progress: Progress | None = None,
@@ -64,6 +65,8 @@ def write_folder(  # noqa: PLR0913 (one keyword for each choice)
         A number of bytes, or a text such as "512M" or "2G".
         Most memory that images may take; by default a quarter of the memory of the machine or its control
         group. An image that needs more is an error.
+    overwrite : bool, default False
+        Replace what is there, but never an input. A folder is replaced as a whole.
     dry_run : bool, default False
         Check the source, the labels and the folder, and write nothing.
     on_note : callable, optional
@@ -110,20 +113,19 @@ def write_folder(  # noqa: PLR0913 (one keyword for each choice)
     }
     if not dry_run:
         complete_interrupted(folder)  # a refused export is then whole at its final names
-    if "" in exports:
-        _refuse_side_files(folder)
+    beside = [folder.with_name(folder.name + suffix) for suffix in (".lst", ".classes.json")] if "" in exports else []
+    replaced = check_outputs(folder, source, overwrite=overwrite, beside=beside)
     planned = tuple(export.report(None) for export in exports.values())
     announce(planned, on_note)
     if dry_run:
-        check_new_folder(folder)
-        return ExportReport("folder", planned, time.monotonic() - begin_s, dry_run=True)
+        return ExportReport("folder", planned, time.monotonic() - begin_s, dry_run=True, replaced=replaced)
     reports = []
-    with new_folder(folder) as output:
+    with new_folder(folder, overwrite=overwrite, remove=beside) as output:
         for part, export in exports.items():
             create = _creator(output.staged) if part else output.staging.create
             staged = _Output(output.staged / part, create)
             reports.append(_write_export(export, staged, n_threads, n_bytes, progress))
-    return ExportReport("folder", tuple(reports), time.monotonic() - begin_s)
+    return ExportReport("folder", tuple(reports), time.monotonic() - begin_s, replaced=replaced)
 
 
 @dataclass(frozen=True)
@@ -192,23 +194,6 @@ def _plan_export(source: Source, name: str | None, folder: Path, *, metadata: bo
     notes = (*source.notes, *names.notes(facts, folder.with_name(f"{folder.name}.lst")))
     columns = Metadata(facts.max_width, source.classes) if metadata else None
     return _Export(source, names, copying_engine(source, names.encoding), folder, notes, columns)
-
-
-def _refuse_side_files(folder: Path) -> None:
-    """Refuse to replace a list or class map; those of another folder would be read as those of this one."""
-    names = [name for suffix in (".lst", ".classes.json") if folder.with_name(name := folder.name + suffix).exists()]
-    if not names:
-        return
-    try:
-        check_new_folder(folder)
-    except PublishError:
-        names.insert(0, folder.name)
-    raise PublishError(
-        path=str(folder),
-        expected="nothing of an earlier export",
-        got=", ".join(names),
-        advice=f"move {'them' if len(names) > 1 else 'it'} away, or choose another folder",
-    )
 
 
 def _write_export(

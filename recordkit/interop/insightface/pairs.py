@@ -19,7 +19,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import SourceError, plural
 from recordkit.formats.insightface.verification_pairs import PairFile, is_pickle, open_pairs, pack_pairs
 from recordkit.interop.export import ExportedSet, ExportReport, only_source, read_samples
-from recordkit.interop.export.output import check_new_file, new_file
+from recordkit.interop.export.output import check_outputs, new_file
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
@@ -76,6 +76,7 @@ class PairSource:
     def __init__(self, pairs: PairFile) -> None:
         self.bad: list[BadEntry] = []
         self.notes: list[str] = []
+        self.files = [Path(pairs.path)]
         self._pairs = pairs
         self._name = Path(pairs.path).name
 
@@ -142,6 +143,7 @@ def write_verification_set(
     *,
     threads: int = 0,
     memory: int | str | None = None,
+    overwrite: bool = False,
     dry_run: bool = False,
     on_note: Notify | None = None,
     progress: Progress | None = None,
@@ -161,6 +163,8 @@ def write_verification_set(
         A number of bytes, or a text such as "512M" or "2G".
         Most memory that images may take; by default a quarter of the memory of the machine or its control
         group. An image that needs more is an error.
+    overwrite : bool, default False
+        Replace what is there, but never an input. A folder is replaced as a whole.
     dry_run : bool, default False
         Write nothing, and do not read the images.
     on_note : callable, optional
@@ -177,7 +181,7 @@ def write_verification_set(
     SourceError, FormatError
         The source is empty or damaged, an image cannot be read, or the labels are not those of pairs.
     PublishError
-        There is a file at `path`, or the disk is full.
+        There is a file at `path` and `overwrite` is false, or the disk is full.
 
     Examples
     --------
@@ -197,14 +201,13 @@ def write_verification_set(
     order, same = _arrange(pair_source)
     done = ExportedPairs(path, len(order), None, tuple(pair_source.notes), n_pairs=len(same), n_same=sum(same))
     announce([done], on_note)
-    if dry_run:
-        check_new_file(path)
-    else:
+    replaced = check_outputs(path, source, overwrite=overwrite, is_file=True)
+    if not dry_run:
         engine = choose_engine("auto")(PackPlan(), pixels=pair_source.pixels)
         samples = read_samples(pair_source, engine, order=order, n_threads=n_threads, memory=n_memory)
         with contextlib.closing(samples):
             done = replace(done, n_bytes=_publish(path, pack_pairs(_payloads(samples, progress), same)))
-    return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run)
+    return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run, replaced)
 
 
 def _arrange(source: Source) -> tuple[Sequence[int], list[bool]]:

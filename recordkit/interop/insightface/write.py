@@ -16,7 +16,7 @@ from pathlib import Path
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import plural
 from recordkit.interop.export import ExportedSet, ExportReport, only_source, read_samples
-from recordkit.interop.export.output import new_folder
+from recordkit.interop.export.output import check_outputs, new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.insightface.arrangement import Arrangement, by_identity, shuffled
 from recordkit.interop.insightface.face_files import FaceFiles
@@ -25,7 +25,6 @@ from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Source
 from recordkit.sources.records import RecordSource
-from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
 
 FORMAT = "insightface"
@@ -55,13 +54,14 @@ class ExportedFaces(ExportedSet):
         return f"{identities}, {plural(self.n_classes, 'class')}"
 
 
-def write_insightface(
+def write_insightface(  # noqa: PLR0913 (one keyword for each choice)
     source: RecordDataset | Source | Mapping[str, Source],
     folder: str | Path,
     *,
     shuffle_seed: int | None = None,
     threads: int = 0,
     memory: int | str | None = None,
+    overwrite: bool = False,
     dry_run: bool = False,
     on_note: Notify | None = None,
     progress: Progress | None = None,
@@ -88,6 +88,8 @@ def write_insightface(
         A number of bytes, or a text such as "512M" or "2G".
         Most memory that images may take; by default a quarter of the memory of the machine or its control
         group. An image that needs more is an error.
+    overwrite : bool, default False
+        Replace what is there, but never an input. A folder is replaced as a whole.
     dry_run : bool, default False
         Write nothing, and do not read the images.
     on_note : callable, optional
@@ -105,7 +107,7 @@ def write_insightface(
         The source is empty, damaged or has several sets; a label is no identity; an image cannot be read, is not JPEG,
         PNG or BMP, or has another size than the first.
     PublishError
-        `folder` has files, or the disk is full.
+        `folder` has files and `overwrite` is false, or the disk is full.
 
     Examples
     --------
@@ -136,15 +138,14 @@ def write_insightface(
         n_identities=arrangement.n_identities,
     )
     announce([done], on_note)
-    if dry_run:
-        check_new_folder(folder)
-    else:
-        with new_folder(folder) as output:
+    replaced = check_outputs(folder, source, overwrite=overwrite)
+    if not dry_run:
+        with new_folder(folder, overwrite=overwrite) as output:
             files = _write(output.staged, face_source, arrangement, n_threads, n_bytes, progress)
         size_notes = _size_notes(files.size)
         announce([replace(done, notes=size_notes)], on_note)
         done = replace(done, n_bytes=files.n_bytes, notes=(*done.notes, *size_notes))
-    return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run)
+    return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run, replaced)
 
 
 def _write(

@@ -75,14 +75,14 @@ class ParquetSource:
         self.bad: list[BadEntry] = []
         self.notes: list[str] = []
         self.classes: dict[str, int] | None = None
-        self._paths = list(paths)
-        files = [_read_columns(path, label_column) for path in self._paths]
+        self.files = list(paths)
+        files = [_read_columns(path, label_column) for path in self.files]
         first = files[0]
-        for path, each in zip(self._paths, files, strict=True):
+        for path, each in zip(self.files, files, strict=True):
             if each.classes != first.classes:
-                raise FormatError(path=str(path), expected=f"the classes of {self._paths[0]}", got="others")
+                raise FormatError(path=str(path), expected=f"the classes of {self.files[0]}", got="others")
             if each.image_column != first.image_column:
-                expected = f"the image column {first.image_column!r}, as in {self._paths[0]}"
+                expected = f"the image column {first.image_column!r}, as in {self.files[0]}"
                 raise FormatError(path=str(path), expected=expected, got=each.image_column)
         self.classes = first.classes
         self._file_ends = np.cumsum([len(each.bounds) - 1 for each in files])
@@ -104,7 +104,7 @@ class ParquetSource:
         files = np.searchsorted(self._file_ends, rows, side="right")
         starts = np.concatenate([[0], self._file_ends])[files]
         names = [
-            f"{self._paths[file].name}: row {row}"
+            f"{self.files[file].name}: row {row}"
             for file, row in zip(files.tolist(), (rows - starts).tolist(), strict=True)
         ]
         return list(map(Entry, self._entries.keys_at(indices), self.labels(indices), names))

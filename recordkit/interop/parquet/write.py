@@ -24,14 +24,13 @@ from recordkit.interop.export import (
     read_samples,
     survey_labels,
 )
-from recordkit.interop.export.output import SHARD_BYTES, check_new_file, new_file, new_folder
+from recordkit.interop.export.output import SHARD_BYTES, check_outputs, new_file, new_folder
 from recordkit.interop.export.parts import SPLIT, PartOptions
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.parquet.library import import_pyarrow
 from recordkit.interop.parquet.schema import IMAGE, KEY, LABEL, class_label_names, make_schema
 from recordkit.memory import choose_memory, read_size
 from recordkit.sample import Source
-from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
 
 SUFFIX = ".parquet"
@@ -46,13 +45,14 @@ _ROWS_OF_PAGE = 4
 _GROUP_FRACTION = 8
 
 
-def write_parquet(
+def write_parquet(  # noqa: PLR0913 (one keyword for each choice)
     source: RecordDataset | Source | Mapping[str, Source],
     path: str | Path,
     *,
     shard_bytes: int | str = SHARD_BYTES,
     threads: int = 0,
     memory: int | str | None = None,
+    overwrite: bool = False,
     dry_run: bool = False,
     on_note: Notify | None = None,
     progress: Progress | None = None,
@@ -72,7 +72,7 @@ def write_parquet(
         that ends in ``.parquet``.
     shard_bytes : int or str, default 2**29
         Size of the images of a file in a folder, as a number or a text such as "512M".
-    threads, memory, dry_run, on_note, progress
+    threads, memory, overwrite, dry_run, on_note, progress
         See `recordkit.interop.folder.write_folder`.
 
     Returns
@@ -88,7 +88,7 @@ def write_parquet(
     SourceError, FormatError
         The source is empty or damaged, or an image cannot be read.
     PublishError
-        The output exists, or the disk is full.
+        The output exists and `overwrite` is false, or the disk is full.
     """
     begin_s = time.monotonic()
     import_pyarrow()
@@ -106,11 +106,11 @@ def write_parquet(
         for name, each in sources.items()
     )
     announce(planned, on_note)
+    replaced = check_outputs(path, source, overwrite=overwrite, is_file=is_file)
     if dry_run:
-        (check_new_file if is_file else check_new_folder)(path)
-        return ExportReport("parquet", planned, time.monotonic() - begin_s, dry_run=True)
+        return ExportReport("parquet", planned, time.monotonic() - begin_s, dry_run=True, replaced=replaced)
     tables: list[ExportedSplit] = []
-    with _new_file(path) if is_file else _new_folder(path) as (staged, create):
+    with _new_file(path) if is_file else _new_folder(path, overwrite=overwrite) as (staged, create):
         for plan, (name, each) in zip(planned, sources.items(), strict=True):
             files = _Files(create, plan.split, make_schema(facts[name], each.classes), max_bytes, n_bytes)
             with contextlib.closing(files):
@@ -118,12 +118,12 @@ def write_parquet(
                 files.finish()
             names = (path.name,) if is_file else _number(staged, files.names)
             tables.append(ExportedSplit(path, len(each), n_image_bytes, plan.notes, plan.split, names))
-    return ExportReport("parquet", tuple(tables), time.monotonic() - begin_s)
+    return ExportReport("parquet", tuple(tables), time.monotonic() - begin_s, replaced=replaced)
 
 
 @contextlib.contextmanager
-def _new_folder(path: Path) -> Iterator[tuple[Path, Create]]:
-    with new_folder(path) as output:
+def _new_folder(path: Path, *, overwrite: bool) -> Iterator[tuple[Path, Create]]:
+    with new_folder(path, overwrite=overwrite) as output:
         yield output.staged, lambda name: open(output.staged / name, "xb")  # noqa: SIM115 (closed by `_Files`)
 
 

@@ -84,7 +84,8 @@ class TarSource:
         self._shard_ends = array("q")
         self._offsets, self._sizes, self._names = array("Q"), array("Q"), _Names()
         labels = LabelColumn()
-        for path in paths:
+        self.files = list(paths)
+        for path in self.files:
             self._index(path, labels)
         self._entries = EntryTable(self._names.numbers(), *labels.arrays())
         if not self._entries.has_keys:

@@ -26,12 +26,11 @@ from recordkit.interop.export import (
     survey_labels,
 )
 from recordkit.interop.export.labels import LabelFacts, is_whole
-from recordkit.interop.export.output import SHARD_BYTES, new_folder
+from recordkit.interop.export.output import SHARD_BYTES, check_outputs, new_folder
 from recordkit.interop.export.parts import SPLIT, PartOptions
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.memory import choose_memory, read_size
 from recordkit.sample import Entry, Source
-from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
 
 INFO = "_info.json"
@@ -43,13 +42,14 @@ _JSON_BYTES, _NUMBER_BYTES = 80, 28
 _UNLIMITED = 1 << 62
 
 
-def write_webdataset(
+def write_webdataset(  # noqa: PLR0913 (one keyword for each choice)
     source: RecordDataset | Source | Mapping[str, Source],
     folder: str | Path,
     *,
     shard_bytes: int | str = SHARD_BYTES,
     threads: int = 0,
     memory: int | str | None = None,
+    overwrite: bool = False,
     dry_run: bool = False,
     on_note: Notify | None = None,
     progress: Progress | None = None,
@@ -68,7 +68,7 @@ def write_webdataset(
         A new or an empty folder. Missing folders above it are created.
     shard_bytes : int or str, default 2**29
         Largest size of a shard, as a number or a text such as "512M". A larger sample has a shard of its own.
-    threads, memory, dry_run, on_note, progress
+    threads, memory, overwrite, dry_run, on_note, progress
         See `recordkit.interop.folder.write_folder`.
 
     Returns
@@ -82,7 +82,7 @@ def write_webdataset(
     SourceError, FormatError
         The source is empty or damaged, an image cannot be read, or a label is not finite.
     PublishError
-        `folder` has files, or the disk is full.
+        `folder` has files and `overwrite` is false, or the disk is full.
 
     Examples
     --------
@@ -110,12 +110,12 @@ def write_webdataset(
         for name, each in sources.items()
     )
     announce(planned, on_note)
+    replaced = check_outputs(folder, source, overwrite=overwrite)
     if dry_run:
-        check_new_folder(folder)
-        return ExportReport("webdataset", planned, time.monotonic() - begin_s, dry_run=True)
+        return ExportReport("webdataset", planned, time.monotonic() - begin_s, dry_run=True, replaced=replaced)
     sets: list[ExportedSplit] = []
     info: dict[str, object] = {}
-    with new_folder(folder) as output:
+    with new_folder(folder, overwrite=overwrite) as output:
         for name, each in sources.items():
             shards = _Shards(output.staged, name or SPLIT, max_bytes)
             try:
@@ -126,7 +126,7 @@ def write_webdataset(
             notes = planned[len(sets)].notes
             sets.append(ExportedSplit(folder, len(each), shards.image_bytes, notes, shards.name, tuple(shards.lengths)))
         (output.staged / INFO).write_bytes(_pack_info(info))
-    return ExportReport("webdataset", tuple(sets), time.monotonic() - begin_s)
+    return ExportReport("webdataset", tuple(sets), time.monotonic() - begin_s, replaced=replaced)
 
 
 def _notes(source: Source, facts: LabelFacts) -> tuple[str, ...]:

@@ -18,10 +18,12 @@ from recordkit.arguments import one_or_more
 from recordkit.errors import FormatError, NotFoundError, PlanError, PublishError, plural, quoted
 from recordkit.formats.files import not_found, read_file
 from recordkit.formats.frame import verify_advice
+from recordkit.storage.description import described_size
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Manifest, Shard
 from recordkit.storage.manifest import read as read_manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, suffix_of
+from recordkit.storage.refusals import refusal
 from recordkit.storage.search import find_manifest_of, find_sets
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.lists import InputLists
@@ -38,7 +40,7 @@ _DEFAULTS = ("None", "False", "antialias", "all")
 _MAX_FAILURES_BYTES = 1 << 30
 
 
-def append(
+def append(  # noqa: PLR0913 (one keyword for each choice)
     path: str | Path,
     more: str | Path | Sequence[str | Path],
     *,
@@ -46,6 +48,7 @@ def append(
     pad_labels: float | None = None,
     shard: bool = False,
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> LabelReport:
@@ -70,6 +73,8 @@ def append(
         all files of the dataset. Nothing old is written again. By default PREFIX.rec is written anew.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
+    overwrite : bool, default False
+        Also replace files at the names of the set that are none of its files, such as a .json of another program.
     dry_run : bool, default False
         Write nothing, and return the report of what would be written.
     progress : callable, optional
@@ -88,7 +93,8 @@ def append(
     PlanError
         Two datasets are one file, there are no new records, or the dataset cannot grow in this way.
     PublishError
-        The dataset was replaced meanwhile, its list would be lost, or a file cannot be written.
+        The dataset was replaced meanwhile, its list or a file that is none of the set would be lost, or a file cannot
+        be written.
 
     Examples
     --------
@@ -112,6 +118,8 @@ def append(
     names = [str(path), *map(str, more)]
     target.check(is_rewritten=not shard)
     target.refuse_images(more, is_shard=shard)
+    if not overwrite:
+        target.refuse_other_files(is_rewritten=not shard)
     with Inputs([target.path, *more]) as inputs:
         n_kept = inputs.starts[1]
         if len(inputs) == n_kept:
@@ -133,6 +141,7 @@ def append(
             edit=edit,
             shards=EarlierShards(target.manifest(inputs), target.old_file) if shard else False,
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )
@@ -182,6 +191,18 @@ class _Target:
         if is_rewritten and not self._files.exists(".crc") and (sha256 := fingerprint(path)) != rec.get("sha256"):
             expected = f"the SHA-256 {rec.get('sha256')} of {self._files.path('.json')}"
             raise FormatError(path=str(path), expected=expected, got=sha256, advice=verify_advice(path))
+
+    def refuse_other_files(self, *, is_rewritten: bool) -> None:
+        """Refuse files at the names of the set that are none of its files; the edit would replace or remove them."""
+        own_names = {self.path.name, self._files.path(".rec").name}
+        suffixes = [MANIFEST_SUFFIX]
+        if is_rewritten:
+            description = self._files.description()
+            is_own = described_size(description) is not None or "classes" in description
+            suffixes += [""] if is_own else ["", ".json"]
+        for path in map(self._final, suffixes):
+            if os.path.lexists(path) and path.name not in own_names:
+                raise refusal(path, "another file")
 
     def refuse_images(self, more: Sequence[str | Path], *, is_shard: bool) -> None:
         """Refuse a folder of images, with the commands that pack and append it."""

@@ -12,13 +12,13 @@ from recordkit.arguments import one_or_more
 from recordkit.errors import PlanError
 from recordkit.upkeep.division.sizes import even_bounds
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
-from recordkit.upkeep.edit.new_set import check_new_prefix
+from recordkit.upkeep.edit.old_files import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.union import KeyRule, Union, unite
 from recordkit.upkeep.labels.change import LabelReport, add_changes
 
 
-def merge(
+def merge(  # noqa: PLR0913 (one keyword for each choice)
     paths: str | Path | Sequence[str | Path],
     prefix: str | Path,
     *,
@@ -26,6 +26,7 @@ def merge(
     pad_labels: float | None = None,
     shards: int = 1,
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> LabelReport:
@@ -39,7 +40,7 @@ def merge(
     paths : str, Path, or sequence of them
         For each dataset a .rec file, its prefix, a manifest, or a pattern.
     prefix : str or Path
-        The new set; it must not exist.
+        The new set.
     keys : {"keep", "renumber"}, default "keep"
         "keep": two records with one key are an error. "renumber": the keys are 0 to n - 1, in the order of the records.
     pad_labels : float or int, optional
@@ -48,6 +49,8 @@ def merge(
         Number of files, as even in bytes as records allow: PREFIX_0.rec and so on, with PREFIX.manifest.json.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
+    overwrite : bool, default False
+        Replace files that exist at the names of the new set, but never an input.
     dry_run : bool, default False
         Write nothing, and return the report of what would be written.
     progress : callable, optional
@@ -66,7 +69,7 @@ def merge(
     PlanError
         Two datasets are one file, or there are fewer records than shards.
     PublishError
-        A file of the new set exists or cannot be written.
+        A file of the new set exists and `overwrite` is false, is read, or cannot be written.
 
     Examples
     --------
@@ -83,7 +86,7 @@ def merge(
     """
     paths = one_or_more(paths)
     names = list(map(str, paths))
-    check_new_prefix(Path(prefix), dry_run=dry_run)
+    check_new_prefix(Path(prefix), paths, overwrite=overwrite, dry_run=dry_run)
     with Inputs(paths) as inputs:
         union = unite(inputs, names, keys=keys, pad_labels=pad_labels)
         edit = {"command": "merge", "inputs": set_ids(inputs), "keys": keys, "pad_labels": pad_labels}
@@ -94,6 +97,7 @@ def merge(
             edit=edit,
             shards=shards > 1,
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )

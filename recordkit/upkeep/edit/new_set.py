@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.copied_records import Changes, CopiedRecords, copy_records
-from recordkit.errors import FormatError, PlanError, PublishError, plural, quoted
+from recordkit.errors import FormatError, PlanError, plural, quoted
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.irheader import MAX_LABELS
-from recordkit.storage.names import SUFFIXES, belongs_to, refuse_file_name
-from recordkit.storage.staging import check_prefix, complete_interrupted
+from recordkit.storage.names import belongs_to, refuse_file_name
+from recordkit.storage.staging import check_prefix
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.lists import InputLists
-from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
+from recordkit.upkeep.edit.old_files import OldFile
 from recordkit.upkeep.labels.arrays import Labels
 
 # Bytes of records per block, and more of them if the records are not in file order, so that those of a block are near
@@ -50,7 +49,8 @@ class NewSet:
     failures : bytes
         Content of PREFIX.failed.tsv, a line for each sample that could not be packed; empty if there is no such file.
     replaces : OldFile or None
-        The .rec file in whose place the set comes, which may be an input. None: no file of these names may exist.
+        The .rec file in whose place the set comes, which may be an input. None: a file of these names that exists is
+        refused, or replaced with `overwrite`.
     """
 
     prefix: Path
@@ -78,6 +78,12 @@ class SetSource:
         self.new = new
         self.exact_labels = _exact_labels(inputs, new)
         self._float_labels = None if new.labels is None else new.labels.as_float32()
+
+    def file_paths(self, *, has_list: bool) -> list[Path]:
+        """Return the files that the set will have."""
+        optional = {".lst": has_list, ".labels.npy": self.exact_labels is not None, ".failed.tsv": self.new.failures}
+        suffixes = (".rec", ".idx", ".crc", ".json", *(suffix for suffix, is_there in optional.items() if is_there))
+        return [self.new.prefix.with_name(self.new.prefix.name + suffix) for suffix in suffixes]
 
     def blocks(self, number: int) -> Iterator[Block]:
         """Yield the blocks of the set, which has this number."""
@@ -141,18 +147,6 @@ class SetSource:
         return total
 
 
-def check_new_prefix(prefix: Path, *, dry_run: bool = False) -> None:
-    """Refuse a prefix at which no new set can be, before anything is read.
-
-    Unless it is a dry run, a set there whose publishing was killed is completed first, so that a refused one is whole.
-    """
-    refuse_file_name(prefix)
-    check_prefix(prefix)
-    if not dry_run:
-        complete_interrupted(prefix)
-    _refuse_existing({prefix})
-
-
 def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
     """Refuse sets that cannot be: at a prefix that is none, of other names, without records, or of wrong lengths."""
     refuse_file_name(prefix)
@@ -173,28 +167,6 @@ def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
                 raise PlanError(path=path, expected=f"{plural(n, 'key')} and labels, one for each row", got=len(column))
         if new.labels is not None and not (np.min(new.labels.widths) >= 1 and np.max(new.labels.widths) <= MAX_LABELS):
             raise PlanError(path=path, expected=f"1 to {MAX_LABELS} labels per record", got="none, or more")
-
-
-def refuse_existing_files(sets: Sequence[NewSet], prefix: Path, earlier: EarlierShards | None) -> None:
-    """Refuse to write over files that exist, unless a set replaces its own."""
-    new_prefixes = {new.prefix for new in sets if new.replaces is None}
-    if earlier is None and all(new.replaces is None for new in sets):
-        new_prefixes.add(prefix)
-    _refuse_existing(new_prefixes)
-
-
-def _refuse_existing(prefixes: Collection[Path]) -> None:
-    for path in existing_files(prefixes):
-        raise PublishError(
-            path=str(path), expected="a new set", got="a file of that name", advice="choose another prefix"
-        )
-
-
-def existing_files(prefixes: Collection[Path]) -> list[Path]:
-    """Return the files that sets of these prefixes may have and that exist."""
-    suffixes = ("", *SUFFIXES)  # im2rec's OUT may be a record file without a suffix
-    paths = [prefix.with_name(prefix.name + suffix) for prefix in sorted(prefixes) for suffix in suffixes]
-    return [path for path in paths if os.path.lexists(path)]
 
 
 def _exact_labels(inputs: Inputs, new: NewSet) -> NDArray[np.int64] | None:

@@ -22,8 +22,8 @@ from recordkit.storage.staging import Staging
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.lists import InputLists
-from recordkit.upkeep.edit.new_set import Block, NewSet, SetSource, check_sets, existing_files, refuse_existing_files
-from recordkit.upkeep.edit.old_files import EarlierShards
+from recordkit.upkeep.edit.new_set import Block, NewSet, SetSource, check_sets
+from recordkit.upkeep.edit.old_files import EarlierShards, check_old_files, existing_files
 from recordkit.upkeep.edit.report import EditReport, WrittenSet
 
 __all__ = ["NewSet", "Progress", "write_sets"]
@@ -32,7 +32,7 @@ Progress = Callable[[int], None]
 """Called with the number of records written since the last call."""
 
 
-def write_sets(
+def write_sets(  # noqa: PLR0913 (one keyword for each choice)
     inputs: Inputs,
     sets: Sequence[NewSet],
     prefix: Path,
@@ -40,6 +40,7 @@ def write_sets(
     edit: Mapping[str, object],
     shards: bool | EarlierShards = False,
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> EditReport:
@@ -61,6 +62,8 @@ def write_sets(
         The sets are the shards of one dataset, and PREFIX.manifest.json names them, after those that it has already.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
         Threads that read; 0 means one per CPU that this process may use.
+    overwrite : bool, default False
+        Replace files that exist at the names of the sets, but never an input.
     dry_run : bool, default False
         Write nothing, and read no more than the sizes need.
     progress : callable, optional
@@ -76,7 +79,7 @@ def write_sets(
     FormatError
         A record is damaged. The error names its file, offset and key. Or some exact labels would be lost.
     PublishError
-        A file of the sets exists, or cannot be written.
+        A file of the sets exists and `overwrite` is false, is read, or cannot be written.
 
     Examples
     --------
@@ -95,7 +98,8 @@ def write_sets(
     begin_s = time.monotonic()
     n_threads = count_threads(threads)
     check_sets(inputs, sets, prefix)
-    refuse_existing_files(sets, prefix, shards if isinstance(shards, EarlierShards) else None)
+    earlier = shards if isinstance(shards, EarlierShards) else None
+    old_files = check_old_files(_new_prefixes(sets, prefix, earlier), inputs.paths, overwrite=overwrite)
     sources = [SetSource(inputs, each) for each in sets]
     with InputLists(inputs) as lists:
         inputs.check_files()
@@ -103,10 +107,27 @@ def write_sets(
         if dry_run:
             written = tuple(WrittenSet(source.new.prefix, len(source.new.rows), source.n_bytes()) for source in sources)
         else:
-            writer = _Writer(sources, lists, edit, n_threads, progress)
-            written = writer.publish(prefix, shards)
+            writer = _Writer(inputs, sources, lists, edit, n_threads, progress)
+            written = writer.publish(prefix, shards, overwrite=overwrite)
+        new_names = {path for source in sources for path in source.file_paths(has_list=bool(lists))}
     manifest_path = prefix.with_name(prefix.name + MANIFEST_SUFFIX) if shards else None
-    return EditReport(written, notes, time.monotonic() - begin_s, dry_run=dry_run, manifest=manifest_path)
+    return EditReport(
+        written,
+        notes,
+        time.monotonic() - begin_s,
+        dry_run=dry_run,
+        manifest=manifest_path,
+        replaced=tuple(path for path in old_files if path in new_names or path == manifest_path),
+        removed=tuple(path for path in old_files if path not in new_names and path != manifest_path),
+    )
+
+
+def _new_prefixes(sets: Sequence[NewSet], prefix: Path, earlier: EarlierShards | None) -> set[Path]:
+    """Return the prefixes at which no set may be before: those of sets that replace none, and that of all sets."""
+    new_prefixes = {new.prefix for new in sets if new.replaces is None}
+    if earlier is None and all(new.replaces is None for new in sets):
+        new_prefixes.add(prefix)
+    return new_prefixes
 
 
 class _Writer:
@@ -114,12 +135,14 @@ class _Writer:
 
     def __init__(
         self,
+        inputs: Inputs,
         sources: Sequence[SetSource],
         lists: InputLists,
         edit: Mapping[str, object],
         n_threads: int,
         progress: Progress | None,
     ) -> None:
+        self._inputs = inputs
         self._sources = sources
         self._lists = lists
         self._edit = edit
@@ -131,12 +154,19 @@ class _Writer:
         self._n_bytes = 0
         self._width = (2**63, 0)  # smallest and largest number of labels of a record of this set
 
-    def publish(self, prefix: Path, shards: bool | EarlierShards) -> tuple[WrittenSet, ...]:  # noqa: FBT001 (as write_sets)
+    def publish(
+        self,
+        prefix: Path,
+        shards: bool | EarlierShards,  # noqa: FBT001 (as write_sets)
+        *,
+        overwrite: bool,
+    ) -> tuple[WrittenSet, ...]:
         """Write every set, and let all appear together."""
         earlier = shards if isinstance(shards, EarlierShards) else None
         sets = [source.new for source in self._sources]
         with Staging(prefix) as staging, contextlib.ExitStack() as stack:
-            refuse_existing_files(sets, prefix, earlier)
+            new_prefixes = _new_prefixes(sets, prefix, earlier)
+            replaced = check_old_files(new_prefixes, self._inputs.paths, overwrite=overwrite)
             old_files = [new.replaces for new in sets if new.replaces is not None]
             for old_file in old_files if earlier is None else [*old_files, earlier.old_file]:
                 old_file.check()
@@ -144,7 +174,8 @@ class _Writer:
             self._write_all(staging)
             if shards:
                 write_manifest(staging, prefix, self._shards, earlier=earlier.manifest if earlier else None)
-            staging.commit(remove=existing_files([new.prefix for new in sets if new.replaces]))
+            replaced += existing_files([new.prefix for new in sets if new.replaces])
+            staging.commit(remove=replaced)
         return tuple(self._written)
 
     def _close(self) -> None:

@@ -15,7 +15,7 @@ from recordkit.errors import PlanError, SourceError, enumerate_some, plural
 from recordkit.sources.classes import read_classes
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
-from recordkit.upkeep.edit.new_set import check_new_prefix
+from recordkit.upkeep.edit.old_files import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.labels.arrays import Labels
 from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes
@@ -51,7 +51,7 @@ class _Result:
     notes: list[str] = field(default_factory=list)
 
 
-def relabel(
+def relabel(  # noqa: PLR0913 (one keyword for each choice)
     path: str | Path,
     prefix: str | Path,
     labels: NewLabels | None = None,
@@ -59,6 +59,7 @@ def relabel(
     classes: Classes = "follow",
     exact_labels: bool = False,
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> LabelReport:
@@ -69,7 +70,7 @@ def relabel(
     path : str or Path
         A .rec file, its prefix, a manifest, or a pattern.
     prefix : str or Path
-        The new set; it must not exist.
+        The new set.
     labels : str, Path, mapping or callable, optional
         A path is that of a .lst file, which has a row for each key; its paths of images are not used. A mapping of
         numbers has the new label by the old one, and one of names the new class name by the old one; classes that get
@@ -85,6 +86,8 @@ def relabel(
         Keep the labels as int64 beside the records too. A dataset that has exact labels keeps them in any case.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
+    overwrite : bool, default False
+        Replace files that exist at the names of the new set, but never an input.
     dry_run : bool, default False
         Write nothing, and return the report of what would be written.
     progress : callable, optional
@@ -103,7 +106,7 @@ def relabel(
     PlanError
         The arguments contradict each other or the dataset.
     PublishError
-        A file of the new set exists or cannot be written.
+        A file of the new set exists and `overwrite` is false, is read, or cannot be written.
 
     Examples
     --------
@@ -123,7 +126,8 @@ def relabel(
     if labels is None and classes == "follow" and not exact_labels:
         raise PlanError("nothing would change", advice="give `labels` or `classes`")
     set_path = str(path)
-    check_new_prefix(Path(prefix), dry_run=dry_run)
+    files = [each for each in (labels, classes) if isinstance(each, str | Path) and each != "follow"]
+    check_new_prefix(Path(prefix), [path, *files], overwrite=overwrite, dry_run=dry_run)
     with Inputs([path]) as inputs:
         exact = exact_labels or inputs.have_exact_labels
         result = _new_labels(inputs, set_path, labels, exact=exact, follow=classes == "follow")
@@ -133,7 +137,14 @@ def relabel(
         edit = {"command": "relabel", "inputs": set_ids(inputs), "rule": _rule(labels)}
         new_set = NewSet(Path(prefix), np.arange(len(inputs)), labels=result.labels, classes=names)
         report = write_sets(
-            inputs, [new_set], Path(prefix), edit=edit, threads=threads, dry_run=dry_run, progress=progress
+            inputs,
+            [new_set],
+            Path(prefix),
+            edit=edit,
+            threads=threads,
+            overwrite=overwrite,
+            dry_run=dry_run,
+            progress=progress,
         )
         n_relabeled = count_changed(inputs.labels(), result.labels)
     return add_changes(report, result.notes, result.changes, n_relabeled)

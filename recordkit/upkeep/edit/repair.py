@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from recordkit.threads import count_threads
 from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.lost_ranges import LostRange, find_lost_ranges
-from recordkit.upkeep.edit.new_set import check_new_prefix
+from recordkit.upkeep.edit.old_files import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.verify import check_in_blocks
@@ -86,6 +86,7 @@ def repair(
     *,
     decode: bool = False,
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> RepairReport:
@@ -102,6 +103,8 @@ def repair(
         label that is not finite.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
         Number of threads that decode and copy; 0 means one per CPU that this process may use.
+    overwrite : bool, default False
+        Replace files that exist at the names of the new set, but never an input.
     dry_run : bool, default False
         Write nothing and return the same report.
     progress : callable, optional
@@ -140,7 +143,7 @@ def repair(
     (3, (LostRange(offset=36, n_bytes=36, reason='expected a record, got zero bytes', keys=(1,)),))
     """
     files = _one_file(path)
-    check_new_prefix(Path(prefix), dry_run=dry_run)
+    check_new_prefix(Path(prefix), [path], overwrite=overwrite, dry_run=dry_run)
     n_passes = 1 + files.exists(".crc") + decode + (not dry_run)
     passed = PassProgress(progress, n_passes)
     with Inputs([files.path(".rec")], on_error="skip", progress=passed) as inputs:
@@ -170,6 +173,7 @@ def repair(
             Path(prefix),
             edit={"command": "repair", "inputs": set_ids(inputs), "lost_bytes": sum(each.n_bytes for each in lost)},
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=pass_copied,
         )
@@ -178,7 +182,7 @@ def repair(
         str(files.path(".rec")),
         size,
         tuple(lost),
-        EditReport(edit.sets, notes, edit.duration_s, dry_run=dry_run),
+        replace(edit, notes=notes),
     )
 
 

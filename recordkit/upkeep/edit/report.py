@@ -37,6 +37,8 @@ class EditReport:
         Nothing was written.
     manifest : Path or None
         The manifest of the sets if they are the shards of one dataset.
+    replaced, removed : tuple of Path
+        Old files that got a new content, and those whose names no new file has.
 
     Examples
     --------
@@ -50,6 +52,8 @@ class EditReport:
     duration_s: float
     dry_run: bool
     manifest: Path | None = None
+    replaced: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
 
     @property
     def n_records(self) -> int:
@@ -72,5 +76,7 @@ class EditReport:
                 {"prefix": str(each.prefix), "n_records": each.n_records, "n_bytes": each.n_bytes} for each in self.sets
             ],
             "manifest": None if self.manifest is None else str(self.manifest),
+            "replaced": [str(path) for path in self.replaced],
+            "removed": [str(path) for path in self.removed],
             "notes": list(self.notes),
         }

@@ -10,7 +10,7 @@ import numpy as np
 from recordkit.errors import PlanError
 from recordkit.sampling.permutation import Permutation
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
-from recordkit.upkeep.edit.new_set import check_new_prefix
+from recordkit.upkeep.edit.old_files import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.edit.union import KeyRule
@@ -24,6 +24,7 @@ def shuffle(
     seed: int = 0,
     keys: KeyRule = "keep",
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> EditReport:
@@ -38,12 +39,14 @@ def shuffle(
     path : str or Path
         A .rec file, its prefix, a manifest, or a pattern.
     prefix : str or Path
-        The new set; it must not exist.
+        The new set.
     seed : int, 0 to 2**64 - 1, default 0
     keys : {"keep", "renumber"}, default "keep"
         "keep": each record keeps its key. "renumber": the keys are 0 to n - 1, in the new order.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
+    overwrite : bool, default False
+        Replace files that exist at the names of the new set, but never an input.
     dry_run : bool, default False
         Write nothing, and return the report of what would be written.
     progress : callable, optional
@@ -62,7 +65,7 @@ def shuffle(
     PlanError
         The dataset is empty, or the seed is out of range.
     PublishError
-        A file of the new set exists or cannot be written.
+        A file of the new set exists and `overwrite` is false, is read, or cannot be written.
 
     Examples
     --------
@@ -80,7 +83,7 @@ def shuffle(
     """
     if not 0 <= seed < 2**64:
         raise PlanError(argument="seed", expected="0 to 2**64 - 1", got=seed)
-    check_new_prefix(Path(prefix), dry_run=dry_run)
+    check_new_prefix(Path(prefix), [path], overwrite=overwrite, dry_run=dry_run)
     with Inputs([path]) as inputs:
         n = len(inputs)
         if not n:
@@ -95,6 +98,7 @@ def shuffle(
             Path(prefix),
             edit={"command": "shuffle", "inputs": set_ids(inputs), "seed": seed, "keys": keys},
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recordkit.errors import PlanError
 from recordkit.upkeep.division.rules import KeyParts, Ratios, Shards
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
-from recordkit.upkeep.edit.new_set import check_new_prefix
+from recordkit.upkeep.edit.old_files import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.labels.text import MAX_COUNTED, label_text
@@ -53,6 +53,7 @@ def split(
     rule: Ratios | KeyParts | Shards | Mapping[str, float | Fraction],
     *,
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> SplitReport:
@@ -68,6 +69,8 @@ def split(
         The parts; a mapping stands for the `Ratios` of it. Records keep their keys and, in each part, their order.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
+    overwrite : bool, default False
+        Replace files that exist at the names of the new set, but never an input.
     dry_run : bool, default False
         Write nothing, and return the report of what would be written, with the labels of each part.
     progress : callable, optional
@@ -105,7 +108,7 @@ def split(
     if not isinstance(rule, Ratios | KeyParts | Shards):
         raise PlanError(argument="rule", expected="Ratios, KeyParts, Shards or a mapping of ratios", got=repr(rule))
     prefix = Path(prefix)
-    check_new_prefix(prefix, dry_run=dry_run)
+    check_new_prefix(prefix, [path], overwrite=overwrite, dry_run=dry_run)
     with Inputs([path]) as inputs:
         division = rule.divide(inputs)
         if not isinstance(rule, Shards):
@@ -126,6 +129,7 @@ def split(
             edit={"command": "split", "inputs": set_ids(inputs), "rule": _as_json(rule)},
             shards=isinstance(rule, Shards),
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recordkit.errors import PlanError
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
-from recordkit.upkeep.edit.new_set import check_new_prefix
+from recordkit.upkeep.edit.old_files import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.selection.keys import refuse_repeated_keys
@@ -20,6 +20,7 @@ def subset(
     selection: Selection,
     *,
     threads: int = 0,
+    overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> EditReport:
@@ -33,11 +34,13 @@ def subset(
     path : str or Path
         A .rec file, its prefix, a manifest, or a pattern.
     prefix : str or Path
-        The new set; it must not exist.
+        The new set.
     selection : Selection
         A condition or more.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
+    overwrite : bool, default False
+        Replace files that exist at the names of the new set, but never an input.
     dry_run : bool, default False
         Write nothing, and return the report of what would be written.
     progress : callable, optional
@@ -56,7 +59,7 @@ def subset(
     PlanError
         There is no condition, no sample is selected, or the selection does not fit the dataset.
     PublishError
-        A file of the new set exists or cannot be written.
+        A file of the new set exists and `overwrite` is false, is read, or cannot be written.
 
     Examples
     --------
@@ -74,7 +77,7 @@ def subset(
         raise PlanError(argument="selection", expected=expected, got=repr(selection))
     if selection.is_empty:
         raise PlanError(expected="a condition, such as `labels` or `where`", got="none")
-    check_new_prefix(Path(prefix), dry_run=dry_run)
+    check_new_prefix(Path(prefix), [path, *selection.files()], overwrite=overwrite, dry_run=dry_run)
     with Inputs([path]) as inputs:
         rows = selection.rows(inputs)
         refuse_repeated_keys(inputs.keys[rows], str(path))
@@ -84,6 +87,7 @@ def subset(
             Path(prefix),
             edit={"command": "subset", "inputs": set_ids(inputs), "selection": selection.as_json()},
             threads=threads,
+            overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,
         )

@@ -140,6 +140,11 @@ class Selection:
             raise PlanError("no record is selected", expected=f"some of {plural(len(table), 'record')}", got="none")
         return rows
 
+    def files(self) -> list[str | Path]:
+        """Return the files that `rows` reads besides the samples."""
+        candidates = (self.keys if isinstance(self.keys, Path) else None, self.listed)
+        return [path for path in candidates if path is not None]
+
     @property
     def is_empty(self) -> bool:
         """True if there is no condition, so that all samples are selected."""

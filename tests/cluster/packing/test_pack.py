@@ -149,9 +149,59 @@ def test_the_plan_says_what_is_packed(listed, folders):
 def test_a_dataset_of_another_pack_is_refused_and_stays(listed, folders):
     recordkit.pack(listed, folders[1], plan=PackPlan(shards=2))
     before = digests(folders[1])
-    with pytest.raises(PublishError, match=r"a\.manifest\.json: expected no dataset at this prefix, got a file of one"):
+    with pytest.raises(PublishError, match=r"a\.manifest\.json: expected no file, got a file of another dataset"):
         pack(listed, folders[1], plan=PackPlan(shards=3))
     assert digests(folders[1]) == before
+
+
+def test_another_dataset_is_replaced_on_request_and_a_begun_pack_goes_on(listed, folders):
+    one, many = folders
+    recordkit.pack(listed, many, plan=PackPlan(shards=4))
+    recordkit.pack(listed, one, plan=PackPlan(shards=3))
+    report = pack(listed, many, plan=PackPlan(shards=3), overwrite=True)
+    assert "removed another dataset: a.manifest.json, a_0.json" in report.warnings[-1]
+    assert digests(many) == digests(one) and not many.with_name("a_3.rec").exists()
+    again = pack(listed, many, plan=PackPlan(shards=3), overwrite=True)
+    assert again.n_reused == 3 and not again.warnings
+    pack(listed, many, plan=PackPlan(shards=2), overwrite=True)  # the plan of another pack goes too
+    recordkit.pack(listed, one, plan=PackPlan(shards=2))
+    assert digests(many) == digests(one)
+
+
+def test_an_input_is_never_replaced(listed, folders):
+    recordkit.pack(listed, folders[1], plan=PackPlan(shards=2))
+    before = digests(folders[1])
+    with pytest.raises(PlanError, match="a_0.rec: expected another output, got a file that is being packed"):
+        pack(folders[1], folders[1], plan=PackPlan(shards=3), overwrite=True)
+    assert digests(folders[1]) == before
+
+
+def test_a_dry_run_says_what_would_be_written_and_removed(tiny_folder, tmp_path, cli):
+    prefix = tmp_path / "new" / "a"
+    words = ("cluster", "pack", tiny_folder, prefix, "--shards", 2, "--dry-run")
+    code, output, _ = cli(*words)
+    assert code == 0 and output.splitlines() == [
+        f"{prefix}_0.rec: 6 images, with .idx, .lst, .crc, .json",
+        f"{prefix}_1.rec: 6 images, with .idx, .lst, .crc, .json",
+        f"{prefix}.manifest.json: the manifest of these shards",
+        "12 images would be packed; a dry run writes nothing",
+    ]
+    assert not prefix.parent.exists()
+    recordkit.pack(tiny_folder, prefix)
+    before = digests(prefix)
+    assert cli(*words)[0] == 1
+    code, output, _ = cli(*words, "--overwrite", "--json")
+    facts = json.loads(output)
+    assert code == 0 and digests(prefix) == before
+    assert sorted(facts["removed"]) == [f"{prefix}.{end}" for end in ("crc", "idx", "json", "lst", "rec")]
+    assert (facts["replaced"], facts["n_reused"]) == ([], 0)
+    assert cli(*words[:-1], "--overwrite")[0] == 0
+    assert cli(*words)[1].splitlines()[-1] == "2 shards of an earlier run would be kept"
+
+
+def test_nothing_is_replaced_in_a_store(tiny_folder):
+    with pytest.raises(PlanError, match="overwrite: nothing is replaced in an object store"):
+        pack(tiny_folder, "s3://bucket/a", plan=PackPlan(shards=2), overwrite=True)
 
 
 def test_a_shard_of_another_pack_in_the_place_of_one_is_refused(listed, folders, tmp_path):

@@ -114,8 +114,8 @@ def test_a_folder_with_files_is_refused_and_stays(ray, shards, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "note.txt").write_text("mine")
     error = text_of(lambda: export(shards, tmp_path / "b"))
-    advice("cluster/upkeep/export.py", "choose another name, or remove it", error)
-    with pytest.raises(PublishError, match="expected a new or an empty folder, got one with note.txt"):
+    advice("storage/refusals.py", "move it away or choose another name", error)
+    with pytest.raises(PublishError, match="expected no file, or an empty folder, got a folder with note.txt"):
         export(shards, tmp_path / "b")
     assert contents(tmp_path / "b") == {"note.txt": b"mine"}
     (tmp_path / "b" / "note.txt").unlink()
@@ -134,8 +134,8 @@ def test_an_index_of_others_is_not_replaced(ray, shards, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(export_module, "_end", publish)
         error = text_of(lambda: export(shards, tmp_path / "b"))
-    advice("cluster/upkeep/export.py", "choose another name, or remove it", error)
-    assert "_info.json: expected a new file, got one that exists" in error and info.read_text() == "others"
+    advice("storage/refusals.py", "move it away or choose another name", error)
+    assert "_info.json: expected no file, got one of that name" in error and info.read_text() == "others"
     info.unlink()
     assert export(shards, tmp_path / "b").n_reused == 3 and PLAN not in contents(tmp_path / "b")
 

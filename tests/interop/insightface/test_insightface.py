@@ -184,7 +184,7 @@ def test_another_size_is_a_note(tmp_path):
 
 def test_a_folder_with_files_and_several_sets_are_refused(people, tmp_path):
     source = open_source(people)
-    with pytest.raises(PublishError, match="expected a new or an empty folder, got one with files"):
+    with pytest.raises(PublishError, match="expected no file, got the folder of a file that is read"):
         write_insightface(source, people)
     with pytest.raises(SourceError, match="expected one set, because the format holds one, got 2: train, val"):
         write_insightface({"train": source, "val": source}, tmp_path / "faces")

@@ -74,7 +74,7 @@ def test_labels_that_are_no_pairs_are_refused(tmp_path, labels, got):
 def test_nothing_is_replaced_and_an_error_leaves_nothing(tmp_path):
     (tmp_path / "a.bin").write_bytes(pickle.dumps((IMAGES, SAME)))
     source = read_verification_set(tmp_path / "a.bin")
-    with pytest.raises(PublishError, match="expected a new file, got one that exists"):
+    with pytest.raises(PublishError, match="expected no file, got the file that is read; choose another name$"):
         write_verification_set(source, tmp_path / "a.bin")
     (tmp_path / "a.bin").write_bytes(b"other")
     with pytest.raises(FormatError, match="bytes that were there, got others"):

@@ -262,13 +262,13 @@ def test_one_file_by_two_names_is_an_error(two, tmp_path):
 
 def test_an_output_that_exists_or_is_an_input_stays(two, tmp_path):
     before = (tmp_path / "a.rec").read_bytes()
-    with pytest.raises(PublishError, match="a.rec: expected a new set"):
+    with pytest.raises(PublishError, match="a.rec: expected no file"):
         merge(two, tmp_path / "a")
     assert (tmp_path / "a.rec").read_bytes() == before
 
 
 def test_an_output_that_exists_is_refused_before_anything_is_read(two, tmp_path):
-    with pytest.raises(PublishError, match="a.rec: expected a new set"):
+    with pytest.raises(PublishError, match="a.rec: expected no file"):
         merge([tmp_path / "none"], tmp_path / "a")
 
 
@@ -277,7 +277,7 @@ def test_a_set_whose_publishing_was_killed_is_completed_before_it_is_refused(two
         patch.setattr("recordkit.storage.staging.finish", lambda *_: None)
         merge(two, tmp_path / "all")
     assert not (tmp_path / "all.rec").exists()
-    with pytest.raises(PublishError, match="all.rec: expected a new set"):
+    with pytest.raises(PublishError, match="all.rec: expected no file"):
         merge([tmp_path / "none"], tmp_path / "all")
     assert facts(tmp_path / "all")[0] == [0, 1, 2, 7, 3] and not list(tmp_path.glob(".*"))
 

@@ -84,8 +84,8 @@ def test_a_file_with_checksums_beside_one_without_is_compared_with_them(packed, 
 def test_existing_files_are_not_replaced(packed, tmp_path):
     (tmp_path / "b.lst").write_text("mine")
     with Inputs([packed]) as inputs:
-        for name in ("b", "a"):
-            with pytest.raises(PublishError, match="expected a new set, got a file of that name"):
+        for name, got in (("b", "one of that name; .* replace it with overwrite=True"), ("a", "the file that is read")):
+            with pytest.raises(PublishError, match=f"expected no file, got {got}"):
                 write(inputs, NewSet(tmp_path / name, np.arange(2)))
     assert (tmp_path / "b.lst").read_text() == "mine"
 
@@ -203,5 +203,5 @@ def test_a_list_of_another_order_gives_its_rows_by_key(packed, tmp_path):
 def test_the_output_is_checked_before_anything_is_read(edit, packed, tmp_path):
     source = tmp_path / "damaged.rec"
     source.write_bytes(b"damaged")
-    with pytest.raises(PublishError, match="expected a new set, got a file of that name"):
+    with pytest.raises(PublishError, match="expected no file, got one of that name"):
         edit(source, packed)

@@ -214,7 +214,7 @@ def test_only_names_may_change(plain, tmp_path):
 
 
 def test_the_output_is_new_and_the_input_exists(plain, tmp_path):
-    with pytest.raises(PublishError, match="p.rec: expected a new set"):
+    with pytest.raises(PublishError, match="p.rec: expected no file"):
         relabel(plain, plain, {0: 1})
     with pytest.raises(NotFoundError):
         relabel(tmp_path / "nothing", tmp_path / "b", {0: 1})

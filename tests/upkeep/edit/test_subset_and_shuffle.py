@@ -61,7 +61,7 @@ def test_a_dry_run_of_a_subset_writes_nothing(packed, tmp_path):
 def test_an_empty_selection_or_an_output_that_is_the_input_is_an_error(packed, tmp_path):
     with pytest.raises(PlanError, match="no record is selected"):
         upkeep.subset(packed, tmp_path / "new", Selection(where="label == 9"))
-    with pytest.raises(PublishError, match="all.rec: expected a new set"):
+    with pytest.raises(PublishError, match="all.rec: expected no file"):
         upkeep.subset(packed, packed, Selection(first=1))
     assert len(samples(packed)) == 12
 
