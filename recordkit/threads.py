@@ -151,6 +151,7 @@ class ThreadedMap(Iterator[_Result]):
             # A daemon, because `_close_all` joins the threads when the program ends.
             thread = Thread(target=_run_jobs, args=(self._queue, self._stopped), name="recordkit", daemon=True)
             self._threads.append(thread)  # before the start, which Ctrl-C may interrupt
+            _all_threads.add(thread)
             try:
                 thread.start()
             except RuntimeError:  # the system has no more threads
@@ -239,6 +240,7 @@ def _run_job(job: _Job) -> None:
 
 
 _open_maps: WeakSet[ThreadedMap[Any]] = WeakSet()
+_all_threads: WeakSet[Thread] = WeakSet()  # those of dropped maps too, which still finish their items
 
 
 @atexit.register
@@ -246,3 +248,5 @@ def _close_all() -> None:
     """Wait for running threads when the program ends, because the interpreter removes what they use."""
     for threaded_map in list(_open_maps):
         threaded_map.close()
+    for thread in list(_all_threads):
+        _join(thread)

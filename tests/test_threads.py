@@ -112,6 +112,30 @@ def test_a_program_may_end_while_threads_are_running():
     assert subprocess.run([sys.executable, "-c", program], timeout=300).returncode == 0
 
 
+DROPPED = """
+import os, sys, time
+from threading import Event
+from recordkit.threads import ThreadedMap
+begun = Event()
+def work(item):
+    if item:
+        begun.set()
+        time.sleep(0.3)
+        print("finished")
+results = ThreadedMap(work, range(2), 1, ahead=True)
+next(results)
+begun.wait()
+del results
+if not os.fork():
+    sys.exit()  # the threads are not in this process, so it waits for none
+"""
+
+
+def test_a_program_ends_after_the_threads_of_a_dropped_map():
+    process = subprocess.run([sys.executable, "-c", DROPPED], timeout=300, capture_output=True, text=True)
+    assert (process.returncode, process.stdout) == (0, "finished\n")
+
+
 INTERRUPTED = """
 import signal, time
 from recordkit.threads import ThreadedMap
