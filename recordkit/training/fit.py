@@ -3,7 +3,8 @@
 The same plan gives the same parameters wherever MXNet's arithmetic is repeatable, as it is on a CPU with a fixed number
 of threads. The initial parameters depend on `seed`; order, augmentation and dropout of an epoch on `seed` and the
 number of the epoch alone. Therefore a run that was interrupted and resumed ends with the same bytes as an uninterrupted
-one. MXNet's own iterator is an exception if it draws colors, angles or scales: its threads share random numbers.
+one. An interrupt writes a checkpoint of the last complete epoch, unless the first checkpoint would replace an earlier
+run. MXNet's own iterator is an exception if it draws colors, angles or scales: its threads share random numbers.
 
 Validation never influences training. The result of a run is its last checkpoint, reloaded from disk.
 
@@ -134,6 +135,8 @@ class _Run:
         self._checkpoints = Checkpoints(self._plan.model_prefix)
         self._files = RunFiles(self._plan.model_prefix)
         self._n_updates = -(-len(reader.survey) // reader.batch_size)  # in an epoch
+        self._replaces = False  # the first checkpoint replaces an earlier run
+        self._unsaved: tuple[Model, bytes, int] | None = None  # last complete epoch, while it has no checkpoint
 
     def execute(self, writer: RunWriter) -> TrainReport:
         self._writer = writer
@@ -143,8 +146,14 @@ class _Run:
         self._observer.log(self._headline(n_done))
         reports = []
         self._files.begin(self._writer, n_done)
-        for epoch in range(n_done + 1, resolved.epochs + 1):
-            reports.append(self._run_epoch(trainer, epoch))
+        try:
+            for epoch in range(n_done + 1, resolved.epochs + 1):
+                reports.append(self._run_epoch(trainer, epoch))
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C or a signal
+            self._save_unsaved()
+            raise
         last = self._checkpoints.last()
         model = self._checkpoints.load(self._mx, last)
         final = self._evaluate(model)
@@ -180,6 +189,7 @@ class _Run:
         facts |= {"classes": data.classes, "side": data.side, "epochs": self._resolved.epochs}
         facts["images"] = survey_appearance(data, self._resolved.shape).facts()
         if n_replaced := self._writer.begin(model[0], facts | self._recorded_options()):
+            self._replaces = True
             replaced = f"an earlier run with {plural(n_replaced, 'checkpoint')}"
             self._observer.log(f"{plan.model_prefix}: the first checkpoint will replace {replaced}")
         return self._trainer(model, 0), 0
@@ -257,8 +267,23 @@ class _Run:
         self._files.add(self._writer, report)
         self._observer.report(report)
         if epoch % self._resolved.checkpoint_every == 0 or epoch == self._resolved.epochs:
+            self._unsaved = None
             self._writer.save(self._mx, model, trainer.states(), epoch)
+        elif self._may_save:
+            # Copies, because Module writes the parameters of the next epoch into the same arrays.
+            arrays = [{name: value.copy() for name, value in params.items()} for params in model[1:]]
+            self._unsaved = (model[0], arrays[0], arrays[1]), trainer.states(), epoch
         return report
+
+    @property
+    def _may_save(self) -> bool:
+        """An interrupt may write a checkpoint: it replaces no earlier run, whose model may be better."""
+        return self._writer.has_checkpoint or not self._replaces
+
+    def _save_unsaved(self) -> None:
+        """Write a checkpoint of the last complete epoch, if it has none."""
+        if self._unsaved is not None:
+            self._writer.save(self._mx, *self._unsaved)
 
     def _update(self, trainer: Trainer, epoch: int) -> tuple[RunningScore, float, float]:
         """Train on each image once; return the score, the time, and the time spent waiting for batches, in s."""

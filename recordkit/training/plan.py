@@ -72,7 +72,8 @@ class TrainPlan:
     n_classes : int, optional
         Classes of each label; default is the highest label + 1, or the number of named classes.
     checkpoint_every : int, optional
-        Epochs between checkpoints; default such that a run has about 10. The last epoch always has one.
+        Epochs between checkpoints; default such that a run has about 10. The last epoch always has one, and so has the
+        last complete one of a run that is interrupted.
     pictures : bool
         Draw pictures, if matplotlib is installed.
     recipe : str
@@ -160,7 +161,7 @@ class TrainPlan:
         default=None, metadata=option("Number of classes.  [default: highest label + 1]", name="num-classes", low=1)
     )
     checkpoint_every: int | None = field(
-        default=None, metadata=option("Epochs between checkpoints.  [default: about 10 a run]", low=1)
+        default=None, metadata=option("Epochs between checkpoints; Ctrl-C makes one.  [default: about 10 a run]", low=1)
     )
     pictures: bool = field(
         default=True, metadata=option("Draw samples, curves, confusion and predictions.", show_default=True)

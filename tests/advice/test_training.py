@@ -50,17 +50,19 @@ def test_an_interrupted_run(bars, fails, works, train_words, monkeypatch):
     update = fit._Run._update
 
     def interrupted(run, trainer, epoch):
-        if epoch == 2:
+        if epoch == last:
             raise KeyboardInterrupt
         return update(run, trainer, epoch)
 
-    words = train_words(bars, "--num-epochs", 2, "--checkpoint-every")
+    words = train_words(bars, "--num-epochs", 2, "--checkpoint-every", 2)
     with monkeypatch.context() as patch:
         patch.setattr(fit._Run, "_update", interrupted)
-        fails(*words, 2)
+        last = 1
+        fails(*words)
         log = Path("net.log").read_text()
         advice("cli/commands/train.py", "interrupted before the first checkpoint{}", log)
-        fails(*words, 1)
+        last = 2
+        fails(*words)
     log = Path("net.log").read_text()
     advice("cli/commands/train.py", "interrupted; the checkpoints at {} are complete, continue with", log)
     advice("cli/commands/train.py", "recordkit train --resume --model-prefix", log)

@@ -15,6 +15,7 @@ from recordkit.cli.commands.train import _default_prefix
 from recordkit.codec import encode
 from recordkit.storage.staging import Staging
 from recordkit.training import fit
+from recordkit.training.results.run_files import RunFiles
 from recordkit.training.run.checkpoint import Checkpoints
 from recordkit.training.run.writer import RunWriter
 
@@ -57,6 +58,10 @@ def interrupt_in(monkeypatch):
 
     monkeypatch.setattr(fit._Run, "_update", interrupted)
     return lambda epoch: epochs.__setitem__(slice(None), [epoch])
+
+
+def interrupt():
+    raise KeyboardInterrupt
 
 
 def contents(folder):
@@ -159,6 +164,26 @@ def test_the_line_that_ctrl_c_prints_continues_the_run(recordkit, interrupt_in, 
     assert "done in" in Path("my log.txt").read_text()
     params = Checkpoints(prefix).params_path(3).read_bytes()
     assert params == Checkpoints("whole").params_path(3).read_bytes()
+
+
+@pytest.mark.usefixtures("bars")
+@pytest.mark.parametrize("api", ["module", "gluon"])
+def test_ctrl_c_between_checkpoints_writes_the_last_complete_epoch_and_the_run_goes_on_as_if_whole(
+    recordkit, interrupt_in, monkeypatch, api
+):
+    line = f"recordkit train train.rec --val 'my val.rec' --api {api} --batch-size 10 --no-pictures --threads 1 "
+    line += "--num-epochs 5 --checkpoint-every 5 --model-prefix"
+    recordkit(f"{line} whole")
+    interrupt_in(3)
+    assert "the checkpoints at net are complete, continue with" in recordkit(f"{line} net", code=130)
+    assert Checkpoints("net").epochs() == [2]
+    interrupt_in(0)
+    with monkeypatch.context() as patch:  # the parameters of epoch 4 are in the arrays of epoch 3 by then
+        patch.setattr(RunFiles, "add", lambda _files, _writer, report: report.epoch == 4 and interrupt())
+        recordkit("recordkit train --resume --model-prefix net", code=130)
+    assert Checkpoints("net").epochs() == [2, 3]
+    recordkit("recordkit train --resume --model-prefix net")
+    assert Checkpoints("net").params_path(5).read_bytes() == Checkpoints("whole").params_path(5).read_bytes()
 
 
 @pytest.mark.usefixtures("bars")
