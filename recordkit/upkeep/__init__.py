@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 # Functions with the names of their modules are imported here: an import of the module elsewhere would replace them.
 from recordkit.upkeep.diff import DiffReport, diff
 from recordkit.upkeep.duplicates import DuplicateGroup, DuplicateSample, DuplicatesReport, duplicates
-from recordkit.upkeep.inspect import FacesInfo, FileInfo, RecordInfo, head, inspect
+from recordkit.upkeep.inspect import FacesInfo, FileInfo, inspect
 from recordkit.upkeep.reindex import ReindexReport, reindex
 from recordkit.upkeep.verify import verify
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recordkit.upkeep.edit.split import SplitReport, split
     from recordkit.upkeep.edit.subset import subset
     from recordkit.upkeep.labels.change import LabelChange, LabelReport
+    from recordkit.upkeep.look.head import RecordInfo, head
     from recordkit.upkeep.look.stats import Stats, stats
     from recordkit.upkeep.look.view import Choice, ViewReport, write_page, write_sheet
     from recordkit.upkeep.report import Problem, VerifyReport
@@ -84,6 +85,7 @@ _MODULES = {
     "LostRange": "recordkit.upkeep.edit.lost_ranges",
     "Problem": "recordkit.upkeep.report",
     "Ratios": "recordkit.upkeep.division",
+    "RecordInfo": "recordkit.upkeep.look.head",
     "RepairReport": "recordkit.upkeep.edit.repair",
     "SampleTable": "recordkit.upkeep.selection",
     "Selection": "recordkit.upkeep.selection",
@@ -94,6 +96,7 @@ _MODULES = {
     "ViewReport": "recordkit.upkeep.look.view",
     "WrittenSet": "recordkit.upkeep.edit.report",
     "append": "recordkit.upkeep.edit.append",
+    "head": "recordkit.upkeep.look.head",
     "merge": "recordkit.upkeep.edit.merge",
     "relabel": "recordkit.upkeep.edit.relabel",
     "repair": "recordkit.upkeep.edit.repair",

@@ -1,14 +1,12 @@
-"""Summaries of .rec files and sharded datasets: number of records, labels and image formats; and the first records.
+"""Summaries of .rec files and sharded datasets: number of records, labels and image formats.
 
-The pass over the records is in `recordkit.upkeep.scan`; checks are in `recordkit.upkeep.verify`.
+The pass over the records is in `recordkit.upkeep.scan`, the first ones are in `recordkit.upkeep.look.head`, and checks
+are in `recordkit.upkeep.verify`.
 """
 
 from __future__ import annotations
 
-import io
-import itertools
 import math
-import tokenize
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -31,42 +29,6 @@ from recordkit.upkeep.labels.text import MAX_COUNTED
 from recordkit.upkeep.scan import scan, scan_records
 
 _Number = TypeVar("_Number", int, float)
-
-
-@dataclass(frozen=True)
-class RecordInfo:
-    """Summary of one record.
-
-    Attributes
-    ----------
-    offset : int
-        Offset of the record's head, in bytes.
-    key : int or None
-        None for a record without an image header.
-    labels : tuple of float or int
-        The exact labels (int) if the set has them, otherwise the labels in the record.
-    format : str
-        Format of the image, or kind of another content; see `recordkit.dataset.contents.content_kind`.
-    n_bytes : int
-        Size of the payload, or of the record if it has no header.
-    shape : tuple of int, or None
-        (H, W, C) of the image as stored, or the shape of an array ("npy"); None if the content is neither.
-    dtype : str or None
-        Type of the numbers of an array.
-    """
-
-    offset: int
-    key: int | None
-    labels: tuple[float, ...]
-    format: str
-    n_bytes: int
-    shape: tuple[int, ...] | None
-    dtype: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """Return the fields as values that JSON can hold. A label that is not finite becomes "nan", "inf" or "-inf"."""
-        labels = [label if math.isfinite(label) else str(label) for label in self.labels]
-        return {**asdict(self), "labels": labels}
 
 
 @dataclass(frozen=True)
@@ -194,7 +156,7 @@ class _Tally:
         else:
             self.n_not_finite += 1
         if self.first_shape is None and image_format != "empty":
-            self.first_shape = _shape(payload)
+            self.first_shape = shape_of(payload)
 
     def _widen_label_ranges(self, labels: tuple[float, ...]) -> None:
         n_ranges = min(len(labels), MAX_COUNTED)
@@ -208,7 +170,8 @@ def _widen(span: tuple[_Number, _Number] | None, value: _Number) -> tuple[_Numbe
     return (value, value) if span is None else (min(span[0], value), max(span[1], value))
 
 
-def _shape(payload: bytes | memoryview) -> tuple[int, ...] | None:
+def shape_of(payload: bytes | memoryview) -> tuple[int, ...] | None:
+    """Return (H, W, C) of an image as stored; None if it does not decode."""
     try:
         return tuple(codec.decode(payload, channels="keep").shape)
     except ImageError:
@@ -293,82 +256,12 @@ def _add_records(tally: _Tally, files: Fileset, progress: Callable[[int], None] 
                 tally.add_content(record)
         else:
             for index, (_, header, payload) in enumerate(scan(reader, progress=progress)):
-                tally.add(header, _labels(header, exact_labels, index), payload)
+                tally.add(header, labels_of(header, exact_labels, index), payload)
     return other
 
 
-def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
-    """Read the first records of a .rec file, or of the shards of a manifest.
-
-    Parameters
-    ----------
-    path : str or Path
-        The .rec file, the manifest, or the prefix of either.
-    n : int, default 10
-        Largest number of records.
-
-    Returns
-    -------
-    records : list of RecordInfo
-
-    Raises
-    ------
-    NotFoundError
-        The file does not exist.
-    FormatError
-        One of these records is damaged.
-    """
-    return read_sets(lambda: [path], lambda sets, _: _head_of_sets(sets, n))
-
-
-def _head_of_sets(sets: list[Fileset], n: int) -> list[RecordInfo]:
-    records: list[RecordInfo] = []
-    for files in sets:
-        if len(records) == n:
-            break
-        files.check_listing()
-        records += _head(files, n - len(records))
-    return records
-
-
-def _head(files: Fileset, n: int) -> list[RecordInfo]:
-    other = find_other_records(files, limit=n)
-    exact_labels = files.exact_labels()
-    with RecordReader(files.path(".rec")) as reader:
-        if other is not None and not other.has_headers:
-            return [
-                RecordInfo(offset, None, (), content_kind(record), len(record), *_shape_and_type(record))
-                for offset, record in itertools.islice(scan_records(reader), n)
-            ]
-        return [
-            RecordInfo(
-                offset,
-                header.id,
-                _labels(header, exact_labels, index),
-                content_kind(payload),
-                len(payload),
-                *_shape_and_type(payload),
-            )
-            for index, (offset, header, payload) in enumerate(itertools.islice(scan(reader), n))
-        ]
-
-
-def _labels(header: irheader.IRHeader, exact_labels: NDArray[np.int64] | None, index: int) -> tuple[float, ...]:
+def labels_of(header: irheader.IRHeader, exact_labels: NDArray[np.int64] | None, index: int) -> tuple[float, ...]:
     """Return the exact labels of the record at `index` if the set has them, otherwise those of its header."""
     if exact_labels is None or index >= len(exact_labels):
         return header.labels
     return tuple(exact_labels[index].ravel().tolist())
-
-
-def _shape_and_type(content: bytes | memoryview) -> tuple[tuple[int, ...] | None, str | None]:
-    """Return the shape of an image, or shape and type of an array."""
-    if content_kind(content) != "npy":
-        return _shape(content), None
-    file = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-    except (ValueError, tokenize.TokenError):  # the header is damaged
-        return None, None
-    return shape, str(dtype)

@@ -20,9 +20,12 @@ def test_an_output_that_exists_is_refused_also_in_a_dry_run(name, dry_run, tmp_p
     file.write_text("mine")
     records = [(key, [key // 2, 1.0], image(key)) for key in range(4)]
     with write_records(tmp_path / "a", records) as dataset:
-        with pytest.raises(PublishError, match="expected a new"):
+        with pytest.raises(PublishError, match="expected no file, .* or replace it with overwrite="):
             FORMATS[name].write(dataset, output, dry_run=dry_run)
-    assert file.read_text() == "mine"
+        assert file.read_text() == "mine"
+        report = FORMATS[name].write(dataset, output, overwrite=True, dry_run=dry_run)
+    assert report.replaced == (output,) and report.as_json()["replaced"] == [str(output)]
+    assert (file.exists() and file.read_bytes() == b"mine") == dry_run
 
 
 def test_a_note_about_several_splits_is_given_once(tiny_folder, tmp_path):

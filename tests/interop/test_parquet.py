@@ -182,7 +182,7 @@ def test_a_damaged_page_is_an_error_of_the_file(tmp_path):
 def test_outputs_must_be_new_and_failures_leave_nothing(tmp_path):
     (tmp_path / "b.parquet").touch()
     with write_records(tmp_path / "a", [(0, 0.0, image())]) as dataset:
-        with pytest.raises(PublishError, match="b.parquet: expected a new file"):
+        with pytest.raises(PublishError, match="b.parquet: expected no file, got one of that name"):
             write_parquet(dataset, tmp_path / "b.parquet")
         assert write_parquet(dataset, tmp_path / "c", dry_run=True).dry_run
     with write_records(tmp_path / "bad", [(0, 0.0, image()), (1, 0.0, b"text")]) as dataset:

@@ -24,8 +24,7 @@ from recordkit.packing import PackPlan, pack
 from recordkit.sources import open_source
 from recordkit.sources.classes import read_classes
 from recordkit.storage.fileset import SUFFIXES, Fileset
-from recordkit.upkeep import verify
-from recordkit.upkeep.inspect import head, inspect
+from recordkit.upkeep import head, inspect, verify
 from recordkit.upkeep.reindex import reindex
 
 LARGE = 1 << 26

@@ -92,7 +92,7 @@ def check_outputs(
             raise refusal(path, "the folder in which this program works, or one above it", way_out="name")
         replaced = [path, *files] if is_old else files
     if files and not overwrite:
-        raise refusal(path, ", ".join(each.name for each in replaced))
+        raise refusal(path) if is_file else refusal(path, ", ".join(each.name for each in replaced))
     return tuple(replaced)
 
 

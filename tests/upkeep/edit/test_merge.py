@@ -274,7 +274,7 @@ def test_an_output_that_exists_is_refused_before_anything_is_read(two, tmp_path)
 
 def test_a_set_whose_publishing_was_killed_is_completed_before_it_is_refused(two, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("recordkit.storage.staging.finish", lambda *_: None)
+        patch.setattr("recordkit.storage.staging.finish", lambda *_, **_options: None)
         merge(two, tmp_path / "all")
     assert not (tmp_path / "all.rec").exists()
     with pytest.raises(PublishError, match="all.rec: expected no file"):
