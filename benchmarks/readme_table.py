@@ -4,8 +4,9 @@ Usage: python benchmarks/readme_table.py
 
 The table between ``<!-- loading -->`` and ``<!-- end -->`` of the main README has the rates of `results/photos256.json`
 and `results/mnist.json`. The tables in this folder's README are named after their files in `results/`, and
-docs/recipes.md has one of them too. docs/guides/cluster-size.md has the tables of `simulate_cluster.py`, and
-docs/guides/transforms.md that of `compare_functions.py`. A test compares the pages with the files.
+docs/recipes.md has one of them too. Of docs/guides/, cluster-size.md has the tables of `simulate_cluster.py`,
+transforms.md that of `compare_functions.py`, and students.md that of `compare_photographs.py`. A test compares the
+pages with the files.
 """
 
 from __future__ import annotations
@@ -144,6 +145,18 @@ def functions() -> list[str]:
     return lines + [f"| {row['steps']} | {row['cpu_us']:,.0f} |" for row in facts["rows"]]
 
 
+def photographs() -> list[str]:
+    """Return how many pictures of handwriting were named right, for all ways but the published images themselves."""
+    about, (facts,) = read_facts("photographs")
+    rows = [row for row in facts["rows"] if row["kind"] != "as published"]
+    n = sum(row["n_images"] for row in rows)
+    lines = [f"| {about['date']} | named right, of {n} | wrong without a word |", "| --- | --- | --- |"]
+    for name in (name for name in rows[0] if name not in ("kind", "n_images")):
+        n_right, n_silent = (sum(row[name][count] for row in rows) for count in ("n_right", "n_silent"))
+        lines.append(f"| {name} | {n_right} | {n_silent} |")
+    return lines
+
+
 def _accuracy(runs: list[dict[str, float]]) -> str:
     accuracies = [run["accuracy"] for run in runs]
     spread = "one seed"
@@ -177,6 +190,7 @@ TABLES = {
         *(_simulation(name, "cluster-costs") for name in ("costs", "check")),
         *(_simulation(table.__name__) for table in cluster.TABLES.values()),
     ],
+    HERE.parent / "docs" / "guides" / "students.md": [photographs],
     HERE.parent / "docs" / "guides" / "transforms.md": [functions],
     HERE.parent / "README.md": [loading],
     HERE.parent / "docs" / "recipes.md": [recipes],
