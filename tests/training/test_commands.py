@@ -101,6 +101,13 @@ def test_a_run_that_cannot_begin_writes_nothing(mx, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_does_not_exist_may_also_be_a_folder(mx, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("nope", "nope.rec"):
+        error = run(train_command, name).exception
+        assert str(error).startswith(f"{name}: expected a .rec file or a folder of images, got nothing of that name")
+
+
 def test_a_folder_as_validation_file_is_refused(mx, rec, tmp_path):
     (tmp_path / "photos").mkdir()
     result = run(train_command, rec, "--val", tmp_path / "photos", "--model-prefix", tmp_path / "lenet")

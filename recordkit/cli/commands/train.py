@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from recordkit.cli.pack_options import in_words_of_pack
 from recordkit.cli.program import TerminationSignal
 from recordkit.cli.training.display import Display
 from recordkit.cli.training.options import PERFORMANCE, training_options
-from recordkit.errors import InUseError, PlanError, quoted
+from recordkit.errors import InUseError, NotFoundError, PlanError, RecordkitError, quoted
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.remote.urls import is_url
 from recordkit.storage.staging import published_sets
@@ -114,15 +117,46 @@ def command(
     own = {"--min-accuracy": min_accuracy, "--disp-batches": disp_batches, "--log": log}
     # The sets that are published here are no results: packed images, which the next run finds, and checkpoints, which
     # `_train` names.
-    with published_sets(), open_run(path, model_prefix, is_numbered=is_numbered, **given) as (plan, writer):
+    with (
+        published_sets(),
+        _naming_folders(path),
+        open_run(path, model_prefix, is_numbered=is_numbered, **given) as (plan, writer),
+        contextlib.ExitStack() as stack,
+    ):
         if path is not None and path.is_dir():
-            plan = _pack_folder(plan, console)
+            plan, new_folder = _pack_folder(plan, console)
+            stack.enter_context(_removing_unless_begun(new_folder, path, writer))
         if min_accuracy is not None and plan.val is None:
             raise PlanError(argument="min_accuracy", expected="a file to evaluate on", got="none", advice="give `val`")
         log = log or plan.model_prefix.with_name(f"{plan.model_prefix.name}.log")
         with Display(log, console, disp_batches=disp_batches) as display:
             report = _train(plan, writer, display, own)
             _finish(report, min_accuracy, display, console)
+
+
+@contextlib.contextmanager
+def _naming_folders(path: Path | None) -> Iterator[None]:
+    """Let the error about a path that does not exist say that a folder is possible too."""
+    try:
+        yield
+    except NotFoundError as error:
+        if path is None or is_url(path) or error.path not in (str(path), f"{path}.rec"):
+            raise
+        expected = "a .rec file or a folder of images"
+        raise NotFoundError(path=str(path), expected=expected, got=error.got, advice=error.advice) from None
+
+
+@contextlib.contextmanager
+def _removing_unless_begun(packed: Path | None, images: Path, writer: RunWriter) -> Iterator[None]:
+    """Remove newly packed images if they are unsuitable for the run, and name their folder in the error instead."""
+    try:
+        yield
+    except RecordkitError as error:
+        if packed is not None and not writer.has_begun:
+            shutil.rmtree(packed, ignore_errors=True)
+            if Path(error.path or "").parent == packed:
+                error.path = str(images)
+        raise
 
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
@@ -164,8 +198,8 @@ def _how_to_continue(plan: TrainPlan, writer: RunWriter, own: dict[str, Any]) ->
     return [f"interrupted; the checkpoints at {prefix} are complete, continue with", f"  {command}"]
 
 
-def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
-    """Pack the folder of a plan if it has changed; return the plan for the packed files."""
+def _pack_folder(plan: TrainPlan, console: Console) -> tuple[TrainPlan, Path | None]:
+    """Pack the folder of a plan if it has changed; return the plan for the packed files, and their folder if new."""
     folder, prefix = plan.path, plan.model_prefix
     if prefix.resolve().is_relative_to(folder.resolve()):
         raise PlanError(argument="model_prefix", expected=f"a path outside the images' folder {folder}", got=prefix)
@@ -180,13 +214,15 @@ def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
     if plan.val is not None:
         caches = [prefix.with_name(f"{name}-all") for name in names]  # nothing is held out
     hold_out = plan.val is None
+    existing = [cache for cache in caches if cache.exists()]
     with console.progress(None, f"pack {folder}") as progress, in_words_of_pack():
         try:
             packed = pack_if_changed(folder, caches[0], side=side, hold_out=hold_out, progress=progress)
         except InUseError:
             packed = pack_if_changed(folder, caches[1], side=side, hold_out=hold_out, progress=progress)
     train_rec, val_rec = packed
-    return replace(plan, path=train_rec, val=plan.val or val_rec)
+    new_folder = None if train_rec.parent in existing else train_rec.parent
+    return replace(plan, path=train_rec, val=plan.val or val_rec), new_folder
 
 
 def _what_next(plan: TrainPlan, log: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -94,11 +95,17 @@ def pack_if_changed(
         if not is_current():  # another run may have packed them since
             pixels = sets[train_set].pixels
             plan = PackPlan(val_ratio=val_ratio, resize=None if pixels else side, labels="first" if pixels else "all")
-            _pack(folder, sets, prefix, plan, progress)
-            if not pixels and side is None:  # a resize has decoded every image
-                for path in packed:
-                    _check_images(path, folder)
-            write_atomically(stamp, lambda file: file.write(state.encode()))
+            is_new = not cache.exists()
+            try:
+                _pack(folder, sets, prefix, plan, progress)
+                if not pixels and side is None:  # a resize has decoded every image
+                    for path in packed:
+                        _check_images(path, folder)
+                write_atomically(stamp, lambda file: file.write(state.encode()))
+            except BaseException:
+                if is_new:
+                    shutil.rmtree(cache, ignore_errors=True)
+                raise
     return train, val
 
 
@@ -112,10 +119,11 @@ def _pack(
     prefix.parent.mkdir(parents=True, exist_ok=True)
     report = pack(sets, prefix, plan=plan, progress=progress)
     if not report.ok:
+        failures = [f"{failure.name} ({failure.reason})" for done in report.sets for failure in done.failures]
         raise PackError(
             path=str(folder),
             expected="images that can be read",
-            got=f"{report.n_failed} that cannot, named in {prefix}*.failed.tsv",
+            got=f"{report.n_failed} that cannot: {enumerate_some(failures)}",
             advice=f"remove them, or run 'recordkit pack {quoted(folder)} PREFIX --on-error skip' and train on its "
             ".rec",
         )

@@ -64,6 +64,11 @@ class RunWriter:
         """There is a checkpoint of this run. After an interrupt of the first one this is known once the block ends."""
         return self._unpublished is None or self._staging.has_published
 
+    @property
+    def has_begun(self) -> bool:
+        """The run has passed all checks, or continues."""
+        return self._unpublished != {}
+
     def begin(self, network: Any, facts: dict[str, Any]) -> int:
         """Take the record and the network of a new run.
 

@@ -161,8 +161,22 @@ def test_a_model_prefix_among_the_images_is_refused(folder):
 
 def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
     (folder / "low" / "broken.png").write_bytes(b"nothing")
-    with pytest.raises(PackError, match=r"bars: expected images .*, got 1 that cannot, named in .*bars\*\.failed\.tsv"):
+    with pytest.raises(PackError, match=r"bars: expected images .*, got 1 that cannot: low/broken.png \(expected"):
         pack_if_changed(folder, tmp_path / "data", side=28)
+    assert not (tmp_path / "data").exists()
+
+
+def test_images_that_a_training_refuses_leave_nothing_behind_and_those_of_a_run_stay(mx, cli, folder, tmp_path):
+    words = ["train", folder, "--model-prefix", tmp_path / "m" / "net", "--no-pictures", "--num-epochs", "1"]
+    assert "expected labels below 2" in cli(*words, "--num-classes", "2")[2] and not (tmp_path / "m").exists()
+    (folder / "high" / "00.png").write_bytes(codec.encode(np.zeros((40, 40, 3), np.uint8), "png"))
+    error = cli(*words)[2]  # of the folder, because the packed file is gone
+    assert error.startswith(f"recordkit: {folder}: expected images of one size") and not (tmp_path / "m").exists()
+    (folder / "high" / "00.png").unlink()
+    assert cli(*words)[0] == 0 and (tmp_path / "m" / "net-data").exists()
+    (tmp_path / "m" / "net-0001.params").unlink()
+    assert cli(*words, "--num-classes", "2")[0] != 0
+    assert (tmp_path / "m" / "net-data").exists()  # as another run has packed them
 
 
 def test_an_image_that_cannot_be_decoded_is_named_by_its_file(folder, tmp_path):
@@ -172,6 +186,7 @@ def test_an_image_that_cannot_be_decoded_is_named_by_its_file(folder, tmp_path):
     image.write_bytes(content)
     with pytest.raises(PackError, match=rf"^{image}: expected an image, got \d+ bytes .*; repair or remove it$"):
         pack_if_changed(folder, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
     image.write_bytes((folder / "low" / "5.png").read_bytes())
     assert pack_if_changed(folder, tmp_path / "data")[0].exists()
 
