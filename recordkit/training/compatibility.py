@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from recordkit.errors import TrainError, plural
+from recordkit.errors import TrainError, enumerate_some, plural
 from recordkit.interop import mxnet
 from recordkit.interop.mxnet.threads import set_threads
+from recordkit.storage.fileset import Fileset
 from recordkit.training.data.gluon_batches import check_augment
 from recordkit.training.data.iterators import resolve_iterator
 from recordkit.training.data.survey import LabelFacts, Survey, survey
@@ -158,6 +159,31 @@ def check_classes(data: Survey, class_numbers: dict[str, int] | None) -> None:
                 got=number,
                 advice="pack it again with 'recordkit pack --classes' and the .json of that dataset",
             )
+
+
+def class_warning(data: Survey, class_numbers: dict[str, int] | None) -> str | None:
+    """Return a warning if only one of file and model has names of classes; `check_classes` compares them if both have.
+
+    It is no error, because nothing contradicts. A file without a .json, as those of MXNet's tools, passes.
+
+    Parameters
+    ----------
+    data : Survey
+    class_numbers : dict of str to int, or None
+        Numbers of the model's classes by name.
+
+    Returns
+    -------
+    warning : str or None
+    """
+    names = enumerate_some(class_numbers or data.classes or ())
+    if data.classes and not class_numbers:
+        both = f"its classes are {names}, and those of the model have no names"
+    elif class_numbers and not data.classes and Fileset(data.path).description():
+        both = f"its classes have no names, and those of the model are {names}"
+    else:
+        return None
+    return f"{data.path}: {both}; the figures mean nothing unless the numbers of both mean the same classes"
 
 
 def size_warning(data: Survey, side: int | None) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
-from recordkit.training.compatibility import check_classes, check_labels, size_warning
+from recordkit.training.compatibility import check_classes, check_labels, class_warning, size_warning
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.iterators import open_batches, resolve_iterator
 from recordkit.training.data.normalization import Normalization
@@ -153,8 +153,8 @@ def evaluate(
     Warns
     -----
     UserWarning
-        The images have another size than the training images; or the model is of another program and `normalization`
-        is not given.
+        The images have another size than the training images; only one of file and model has names of classes; or the
+        model is of another program and `normalization` is not given.
     """
     n_threads = set_threads(threads)
     context = bridge.device(device)
@@ -164,8 +164,10 @@ def evaluate(
     data = survey(path, iterator=iterator)
     target, record = trained.target(len(data.labels)), trained.record
     check_classes(data, record.class_numbers)
-    if warning := size_warning(data, record.side):
-        warnings.warn(warning, UserWarning, stacklevel=2)
+    named = class_warning(data, record.class_numbers) if record.facts else None  # those of other programs have no names
+    for warning in (named, size_warning(data, record.side)):
+        if warning:
+            warnings.warn(warning, UserWarning, stacklevel=2)
     reader = open_batches(
         mx,
         data,

@@ -25,7 +25,7 @@ from recordkit.errors import PlanError, TrainError, plural
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.augment import Augment
-from recordkit.training.compatibility import check_classes, check_labels, size_warning
+from recordkit.training.compatibility import check_classes, check_labels, class_warning, size_warning
 from recordkit.training.data.appearance import survey_appearance
 from recordkit.training.data.batches import BatchReader, TimedBatches
 from recordkit.training.data.iterators import open_batches, resolve_iterator
@@ -94,8 +94,9 @@ def train(plan: TrainPlan, observer: Observer | None = None, *, writer: RunWrite
     if val_data:
         check_labels(val_data, target)
         check_classes(val_data, data.classes)
-        if warning := size_warning(val_data, data.side):
-            observer.log(f"warning: {warning}")
+        for warning in (class_warning(val_data, data.classes), size_warning(val_data, data.side)):
+            if warning:
+                observer.log(f"warning: {warning}")
     with writer or RunWriter(Checkpoints(plan.model_prefix), resume=plan.resume) as claimed:
         return run.execute(claimed)
 

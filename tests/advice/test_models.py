@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from advice.walk import advice, text_of
+from advice.walk import advice, commands, text_of
 from training.bars import images, write_rec
 
 from recordkit.codec import encode
@@ -52,6 +52,19 @@ def test_a_prefix_that_is_none(net, bars, fails, works):
     error = fails("eval", "photos/other", bars)
     advice("training/run/checkpoint.py", "give the prefix of a model, or train one first", error)
     works("eval", net, bars)
+
+
+def test_a_model_in_the_folder_of_a_training_and_one_after_its_images(bars, fails, works, train_words):
+    works(*train_words(bars, prefix="bars-model/book"))
+    for name in ("book", "bars"):
+        (prefix,) = advice("training/run/checkpoint.py", "did you mean {}?", fails("eval", name, bars))
+        works("eval", prefix, bars)
+    Path("my bars").mkdir()
+    Path("my bars/1.png").write_bytes(encode(next(images(1))[1], "png"))
+    for words in (("eval", bars), ("predict", "my bars")):
+        error = fails(*words, "bars-model/book")
+        advice("cli/training/model_options.py", "run 'recordkit {} {}'", error)
+        works(*commands(error)[0])
 
 
 def test_the_prefix_of_another_program(plain, bars, fails, works, train_words):

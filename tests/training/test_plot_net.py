@@ -138,6 +138,18 @@ def test_a_trained_model_is_drawn_with_its_branches(mx, tmp_path, monkeypatch):
     assert text.count("SoftmaxOutput") == 2
 
 
+@pytest.mark.usefixtures("dot")
+def test_the_picture_of_a_model_or_file_is_beside_it_and_not_at_the_name_of_the_curves(mx, rec, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "vgg.py").write_text(VGG)
+    run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
+    shape = ("--data-shape", "3,32,32")
+    words = ((tmp_path / "lenet",), (tmp_path / "vgg.py", *shape), ("book",))
+    outputs = [run(plot_net, *one).output.strip() for one in words]
+    assert outputs == [f"{tmp_path}/lenet-network.png", f"{tmp_path}/vgg.png", "book.png"]
+
+
 def test_a_damaged_network_is_not_drawn(mx, rec, tmp_path):
     pytest.importorskip("graphviz")
     if shutil.which("dot") is None:

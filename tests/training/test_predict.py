@@ -248,7 +248,33 @@ def test_eval_draws_the_confusion_and_the_worst_predictions(cli, model, val, tmp
     pytest.importorskip("matplotlib")
     assert cli("eval", model, val, "--plots", tmp_path / "new/plots")[0] == 0
     names = [path.name for path in sorted((tmp_path / "new/plots").iterdir())]
-    assert names == ["lenet-0004-val-confusion.png", "lenet-0004-val-predictions.png"]
+    model_name = f"{tmp_path.name}-lenet-0004"
+    assert names == [f"{model_name}-val-confusion.png", f"{model_name}-val-predictions.png"]
+
+
+def test_models_of_one_name_in_two_folders_have_their_own_pictures(cli, model, val, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "other").mkdir()
+    for path in tmp_path.glob("lenet*"):
+        shutil.copy(path, tmp_path / "other")
+    for prefix in (model, tmp_path / "other" / "lenet"):
+        assert cli("eval", prefix, val, "--plots", tmp_path / "plots")[0] == 0
+    assert len([*(tmp_path / "plots").iterdir()]) == 4
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_says_that_only_the_model_or_only_the_data_names_its_classes(cli, model, val):
+    assert cli("eval", model, val)[2] == ""  # a file of MXNet's tools
+    val.with_suffix(".json").write_text(json.dumps({"classes": None}))
+    _, _, error = cli("eval", model, val)
+    assert f"warning: {val}: its classes have no names, and those of the model are high, middle, low; " in error
+    names = {"high": 0, "middle": 1, "low": 2}
+    val.with_suffix(".json").write_text(json.dumps({"classes": names}))
+    assert cli("eval", model, val)[2] == ""
+    record = Checkpoints(model).run_path
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"classes": None}))
+    _, _, error = cli("eval", model, val)
+    assert f"warning: {val}: its classes are high, middle, low, and those of the model have no names; " in error
 
 
 @pytest.mark.parametrize("name", ["eval", "predict"])

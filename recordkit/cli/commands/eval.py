@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import device_option, examples, output_options, threads_option
-from recordkit.cli.training.model_options import model_options
+from recordkit.cli.training.model_options import check_order, model_options
 from recordkit.training.evaluation import Evaluation, evaluate
 from recordkit.training.results import pictures
 from recordkit.training.results.evaluation_pictures import save_confusion, save_predictions
@@ -53,8 +53,9 @@ def command(
     MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with labels of the same classes. It may also
     be the prefix of a model that MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std
     and --scale if its images were normalized. With --plots the pictures are
-    DIR/MODEL-EPOCH-REC-confusion.png and DIR/MODEL-EPOCH-REC-predictions.png, for example mnist-0002-mnist_test.
+    DIR/FOLDER-MODEL-EPOCH-REC-confusion.png and -predictions.png, where FOLDER is that of the model.
     """
+    check_order("eval", model_prefix, (path,))
     with contextlib.ExitStack() as stack:
         if plots is not None:
             pictures.require_matplotlib()
@@ -63,7 +64,10 @@ def command(
         score, checkpoint = evaluation.metrics.score, f"{model_prefix}-{evaluation.epoch:04d}.params"
         if plots is not None:
             subject = f"{Path(checkpoint).name} on {path.name}"
-            prefix = plots / f"{Path(checkpoint).stem}-{path.name.removesuffix('.rec')}"
+            # Models in several folders often have one name, and an epoch in common.
+            folder = model_prefix.absolute().parent.name
+            names = (folder, Path(checkpoint).stem, path.name.removesuffix(".rec"))
+            prefix = plots / "-".join(filter(None, names))
             save_confusion(evaluation.metrics, evaluation.target, evaluation.class_names, subject, prefix)
             save_predictions(evaluation.predictions(), evaluation.class_names, subject, prefix)
     facts = {

@@ -33,7 +33,7 @@ _N_CLASSES = 10
     metavar="C,H,W",
     help="Channels, height and width of the input.  [default: the model's, or 1,28,28]",
 )
-@picture_option("./NETWORK.png")
+@picture_option("NETWORK.png or MODEL_PREFIX-network.png")
 @output_options
 def command(network: str, output: Path | None, shape: tuple[int, int, int] | None, console: Console) -> None:
     """Draw a network, top down, with the names of its layers and the shapes of their outputs.
@@ -41,7 +41,7 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     Repeated blocks of a long network are drawn once, with all their names. NETWORK is book, four-conv, article,
     six-conv or FILE.py, as for recordkit train; or the prefix of a trained model.
     """
-    output = output or Path(f"{Path(network).stem}.png")
+    output = output or _default_output(network)
     check_suffix(output)
     _require_graphviz()
     set_threads(0)  # and MXNet no longer says which backend it activates
@@ -64,6 +64,12 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     picture = _draw(diagram, output.suffix[1:])
     write_atomically(output, lambda file: file.write(picture))
     console.report({"picture": str(output), "data_shape": list(shape)}, str(output))
+
+
+def _default_output(network: str) -> Path:
+    """Return the path beside the file or the model, where plot-log draws PREFIX.png for PREFIX.log."""
+    checkpoints = Checkpoints(network)
+    return checkpoints.path("network.png") if checkpoints.symbol_path.exists() else Path(network).with_suffix(".png")
 
 
 def _find(name: str) -> Network:

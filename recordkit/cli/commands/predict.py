@@ -13,7 +13,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import device_option, examples, output_options, threads_option
-from recordkit.cli.training.model_options import model_options
+from recordkit.cli.training.model_options import check_order, model_options
 from recordkit.training.data.adaptation import INVERT
 from recordkit.training.data.appearance import Difference
 from recordkit.training.predict import Predictor
@@ -82,6 +82,7 @@ def command(
     its object is small, and which options may help. A transparent file is laid on the background of the training
     images. The exit code is 1 if a file cannot be decoded.
     """
+    check_order("predict", model_prefix, images)
     with contextlib.ExitStack() as stack:
         if sheet is not None:
             pictures.check_suffix(sheet)

@@ -35,6 +35,7 @@ from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import require_accuracy
 from recordkit.training.run.begin import open_run, without_number
 from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.names import MODEL_FOLDER
 from recordkit.training.run.writer import RunWriter
 
 # Options of MXNet's example scripts that have another name here, or none.
@@ -163,7 +164,7 @@ def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
     """Return the prefix after data and recipe, to which a second run adds a number."""
     name = options["recipe"] or Path(options["network"] or "book").stem
     data = path.resolve() if path.is_dir() else Fileset(path if is_url(path) else path.resolve()).prefix
-    return Path(f"{data.name}-model") / name
+    return Path(f"{data.name}{MODEL_FOLDER}") / name
 
 
 def _train(plan: TrainPlan, writer: RunWriter, display: Display, own: dict[str, Any]) -> TrainReport:

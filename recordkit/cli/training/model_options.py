@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from recordkit.cli.options import parse_factor, parse_levels, parse_shape
+from recordkit.errors import PlanError, quoted
+from recordkit.storage.remote.urls import is_url
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.model.trained_model import LEVELS_AS_STORED
+from recordkit.training.run.checkpoint import Checkpoints
 
 
 def model_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,6 +59,37 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, normalization=_normalization(mean, std, scale), **options)
 
     return with_model
+
+
+def check_order(command: str, model_prefix: Path, data: Sequence[Path]) -> None:
+    """Refuse a model that is given after its images.
+
+    Parameters
+    ----------
+    command : str
+        Name of the command, for the advice.
+    model_prefix : Path
+    data : sequence of Path
+
+    Raises
+    ------
+    PlanError
+    """
+    if _is_model(model_prefix):
+        return
+    for path in data:
+        if _is_model(path):
+            words = [quoted(word) for word in (path, model_prefix, *(other for other in data if other is not path))]
+            raise PlanError(
+                path=str(model_prefix),
+                expected="the prefix of a model",
+                got="none, but there is one after it",
+                advice=f"run 'recordkit {command} {' '.join(words)}'",
+            )
+
+
+def _is_model(path: Path) -> bool:
+    return bool(path.name) and not is_url(path) and bool(Checkpoints(path).epochs())
 
 
 def _normalization(

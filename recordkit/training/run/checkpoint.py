@@ -20,7 +20,7 @@ from recordkit.formats.files import not_found, open_file, read_file
 from recordkit.interop.mxnet import last_line
 from recordkit.storage.replacement import find_temporary_files
 from recordkit.storage.staging import complete_interrupted
-from recordkit.training.run.names import FILE, PARAMS_FILE, RECORD, RESULTS, SYMBOL
+from recordkit.training.run.names import FILE, MODEL_FOLDER, PARAMS_FILE, RECORD, RESULTS, SYMBOL
 from recordkit.training.run.record import RunRecord
 from recordkit.training.trainer import Model
 
@@ -117,7 +117,14 @@ class Checkpoints:
         if names := _model_names(self.prefix):
             return [self.prefix / name for name in names]
         similar = get_close_matches(self.prefix.name, _model_names(self.prefix.parent), n=1)
-        return [self.prefix.with_name(name) for name in similar]
+        return [self.prefix.with_name(name) for name in similar] or self._in_model_folders()
+
+    def _in_model_folders(self) -> list[Path]:
+        """Return the models of this name, and of data of this name, in the folders that `recordkit train` makes."""
+        folders = sorted(path for path in _entries(self.prefix.parent) if path.name.endswith(MODEL_FOLDER))
+        models = [folder / name for folder in folders for name in _model_names(folder)]
+        data = self.prefix.name + MODEL_FOLDER
+        return [path for path in models if path.name == self.prefix.name or path.parent.name == data]
 
     def complete(self) -> None:
         """Move the files of a run that was killed while it replaced an earlier one to their final names.

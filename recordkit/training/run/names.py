@@ -18,6 +18,9 @@ from __future__ import annotations
 
 import re
 
+MODEL_FOLDER = "-model"
+"""End of the name of the folder in which a model is by default, which begins with the name of its data."""
+
 SYMBOL = "symbol.json"
 RECORD = "run.json"
 METRICS = "metrics.jsonl"
