@@ -6,11 +6,13 @@ replaced only with `overwrite`, and a file that is being read never.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from recordkit.errors import PublishError
-from recordkit.storage.remote.urls import Url
+from recordkit.storage.names import stem
+from recordkit.storage.remote.urls import Url, is_url
 
 WayOut = Literal["overwrite", "move", "name"]
 """How the user may go on: `overwrite` is an argument, the file must be moved away, or only another name helps."""
@@ -46,6 +48,23 @@ with overwrite=True
     """
     expected = "no file" + (f", or one as an earlier {writer} wrote it" if writer else "") + (also and f", or {also}")
     return PublishError(path=str(path), expected=expected, got=got, advice=_ADVICE[way_out])
+
+
+def sets_of(files: Iterable[Path]) -> set[Path]:
+    """Return the prefixes of the sets that some files belong to; a file that is a link is of its target's set too.
+
+    Examples
+    --------
+    >>> prefix_of(Path("a.labels.npy")) in sets_of([Path("a.rec")])
+    True
+    """
+    local = [file for file in files if not is_url(file)]
+    return {prefix_of(each) for file in local for each in (file, file.resolve())}
+
+
+def prefix_of(file: Path) -> Path:
+    """Return the prefix of the set that a file belongs to, with the folder that no link leads to."""
+    return file.parent.resolve() / stem(file.name)
 
 
 def reading_refusal(path: Path) -> PublishError:

@@ -382,6 +382,15 @@ def test_neither_an_input_nor_the_working_folder_is_replaced(tmp_path, monkeypat
     assert (tmp_path / "b/sub/a.rec").exists() and (tmp_path / "c/sub").exists()
 
 
+@pytest.mark.parametrize("suffix", [".lst", ".classes.json"])
+def test_the_list_of_the_set_that_is_read_is_not_replaced(tmp_path, suffix):
+    dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
+    (tmp_path / f"a{suffix}").write_text("mine")
+    with pytest.raises(PublishError, match=f"a{suffix}: expected no file, got the file that is read; choose another"):
+        write_folder(dataset, tmp_path / "a", overwrite=True)
+    assert (tmp_path / f"a{suffix}").read_text() == "mine" and not (tmp_path / "a").exists()
+
+
 def test_an_empty_folder_is_filled_and_missing_folders_are_made(tmp_path):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
     (tmp_path / "b").mkdir()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PublishError
 from recordkit.sample import Source
-from recordkit.storage.refusals import reading_refusal, refusal
+from recordkit.storage.refusals import prefix_of, reading_refusal, refusal, sets_of
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
 from recordkit.storage.staging import Staging, check_new_folder
 
@@ -80,8 +80,12 @@ def check_outputs(
     """
     refuse_unwritable(path)
     files = [each for each in ([path, *beside] if is_file else beside) if os.path.lexists(each)]
+    sources = list(source.values()) if isinstance(source, Mapping) else [source]
+    read_sets = sets_of(file for each in sources for file in getattr(each, "files", ()))
     for each in [path, *files]:
-        _refuse_input(each, source)
+        _refuse_input(each, sources)
+        if each in beside and prefix_of(each) in read_sets:
+            raise reading_refusal(each)
         if each in files and each.is_dir():
             raise refusal(each, "a folder of that name", way_out="name")
     if is_file:
@@ -96,9 +100,9 @@ def check_outputs(
     return tuple(replaced)
 
 
-def _refuse_input(path: Path, source: Source | RecordDataset | Mapping[str, Source]) -> None:
+def _refuse_input(path: Path, sources: Sequence[Source | RecordDataset]) -> None:
     """Refuse a file that a source reads, or a folder that has one."""
-    for each in source.values() if isinstance(source, Mapping) else [source]:
+    for each in sources:
         roots = [getattr(each, name, None) for name in ("path", "root")]
         for place in (*getattr(each, "files", ()), *filter(None, roots)):
             if not is_url(place) and path.resolve() in (read := Path(place).resolve(), *read.parents):

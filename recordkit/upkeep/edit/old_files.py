@@ -16,8 +16,8 @@ from recordkit.errors import FormatError, PublishError
 from recordkit.storage import manifest as manifests
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.manifest import Manifest
-from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, refuse_file_name, stem, suffix_of
-from recordkit.storage.refusals import reading_refusal, refusal
+from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, refuse_file_name, suffix_of
+from recordkit.storage.refusals import prefix_of, reading_refusal, refusal, sets_of
 from recordkit.storage.snapshot import file_state
 from recordkit.storage.staging import check_prefix, complete_interrupted
 
@@ -121,8 +121,9 @@ def check_old_files(prefixes: Collection[Path], inputs: Sequence[Path], *, overw
         There is one, and `overwrite` is false, or the edit reads it.
     """
     old_files = existing_files(prefixes)
+    read_sets = sets_of(inputs) if old_files else set()
     for path in old_files:
-        if _is_read(path, inputs):
+        if _is_read(path, read_sets):
             raise reading_refusal(path)
         if path.is_dir():
             raise refusal(path, "a folder of that name", way_out="name")
@@ -138,15 +139,13 @@ def existing_files(prefixes: Collection[Path]) -> list[Path]:
     return [path for path in paths if os.path.lexists(path)]
 
 
-def _is_read(path: Path, inputs: Sequence[Path]) -> bool:
-    """Tell whether a file is an input, beside one with its name, or a manifest that names one."""
-    folder = path.parent.resolve()
-    read = {(file.parent.resolve(), stem(file.name)) for file in inputs}
-    if (folder, stem(path.name)) in read:
+def _is_read(path: Path, read_sets: Collection[Path]) -> bool:
+    """Tell whether a file is one of the sets that are read, or a manifest that names one of their files."""
+    if prefix_of(path) in read_sets:
         return True
     if path.name.endswith(MANIFEST_SUFFIX):
         with contextlib.suppress(FormatError, OSError):
-            return any((folder, stem(shard.name)) in read for shard in manifests.read(path).shards)
+            return any(prefix_of(path.with_name(shard.name)) in read_sets for shard in manifests.read(path).shards)
     return False
 
 

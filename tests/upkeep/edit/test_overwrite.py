@@ -62,6 +62,15 @@ def test_an_input_is_never_replaced(edit, source, tmp_path):
     assert contents(tmp_path) == before
 
 
+def test_an_input_that_is_a_link_is_never_replaced(source, tmp_path):
+    for suffix in (".rec", ".idx"):
+        (tmp_path / f"link{suffix}").symlink_to(f"all{suffix}")
+    before = contents(tmp_path)
+    with pytest.raises(PublishError, match="all.rec: expected no file, got the file that is read"):
+        upkeep.shuffle(tmp_path / "link.rec", tmp_path / "all", overwrite=True)
+    assert contents(tmp_path) == before
+
+
 def test_a_list_or_class_map_that_is_read_is_never_replaced(source, tmp_path):
     (tmp_path / "new.lst").write_text("0\t5\tx.jpg\n1\t5\tx.jpg\n2\t5\tx.jpg\n")
     (tmp_path / "names.json").write_text('{"cat": 0, "dog": 1}')
