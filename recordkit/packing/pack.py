@@ -12,7 +12,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recordkit.errors import PlanError
 from recordkit.memory import choose_memory
@@ -36,9 +36,6 @@ from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.set_files import write_manifest
 from recordkit.storage.staging import Staging
 from recordkit.threads import count_threads
-
-if TYPE_CHECKING:
-    pass
 
 
 def pack(

@@ -124,13 +124,13 @@ def pack(  # noqa: PLR0913 (one keyword for each choice)
         planned_sets, warnings = plan_pack(sources, target.prefix, plan)
         document = describe_plan(target.prefix_name, plan, planned_sets, memory=n_bytes, fingerprint=fingerprint)
         old_files = find_old_files(target, planned_sets, sources, document, overwrite=overwrite)
-        for name in old_files.names:
-            target.remove(name)
-        if old_files.names:
-            warnings.append(f"removed another dataset: {enumerate_some(old_files.names)}")
         folder = None if scratch is None else Path(scratch)
         job = Job(plan, fingerprint["engine"], plan.threads or 1, n_bytes, folder, target)
         with connect(address) as ray:
+            for name in old_files.names:
+                target.remove(name)
+            if old_files.names:
+                warnings.append(f"removed another dataset: {enumerate_some(old_files.names)}")
             run = _Run(ray, job, planned_sets, fingerprint, progress)
             is_new = not old_files.is_begun and create_plan(target, document)
             with run.removing_plan() if is_new else contextlib.nullcontext():

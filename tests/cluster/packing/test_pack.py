@@ -168,6 +168,18 @@ def test_another_dataset_is_replaced_on_request_and_a_begun_pack_goes_on(listed,
     assert digests(many) == digests(one)
 
 
+def test_a_dataset_is_not_removed_if_the_cluster_cannot_be_reached(listed, folders, monkeypatch):
+    def fail(_address):
+        raise ClusterError("no answer")
+
+    recordkit.pack(listed, folders[1], plan=PackPlan(shards=2))
+    before = digests(folders[1])
+    monkeypatch.setattr("recordkit.cluster.packing.pack.connect", fail)
+    with pytest.raises(ClusterError, match="no answer"):
+        pack(listed, folders[1], plan=PackPlan(shards=3), overwrite=True)
+    assert digests(folders[1]) == before
+
+
 def test_an_input_is_never_replaced(listed, folders):
     recordkit.pack(listed, folders[1], plan=PackPlan(shards=2))
     before = digests(folders[1])
