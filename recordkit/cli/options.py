@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -28,6 +28,27 @@ threads_option = click.option(
     show_default=True,
     help="Number of threads; 0: one for each CPU that this process may use.",
 )
+
+
+class AdvisingCommand(click.Command):
+    """A command that says what to give in place of an option of other programs.
+
+    Attributes
+    ----------
+    advice : mapping of str to str
+        What to give, by the option.
+    """
+
+    advice: ClassVar[Mapping[str, str]] = {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if advice := self.advice.get(error.option_name):
+                raise click.UsageError(f"unexpected option {error.option_name}; {advice}", ctx) from None
+            raise
 
 
 class PrefixType(click.Path):

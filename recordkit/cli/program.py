@@ -126,6 +126,12 @@ class CommandError(click.ClickException):
 class Command(click.Command):
     """A click command whose errors name its options."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; too many are named."""
+        if not ctx.resilient_parsing:
+            _parse_and_count(ctx, args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
@@ -138,7 +144,12 @@ class Group(click.Group):
     """A group of click commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments before the command; without any, print the help and exit with 2."""
+        """Parse the arguments before the command; without any, print the help and exit with 2.
+
+        ``help COMMAND`` is ``COMMAND --help``.
+        """
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
         if not args and not ctx.resilient_parsing:
             for line in ctx.get_help().splitlines():
                 print_line(line, to_stderr=True)
@@ -167,23 +178,39 @@ def _check_arguments(ctx: click.Context, words: list[str]) -> None:
     ------
     click.UsageError
     """
-    try:
-        given, rest, _ = ctx.command.make_parser(ctx).parse_args(list(words))
-    except click.UsageError:
-        return  # the command raises it again
-    if any(option.is_eager and option.name in given for option in ctx.command.get_params(ctx)):
-        return  # the help is asked for
-    arguments = [parameter for parameter in ctx.command.params if isinstance(parameter, click.Argument)]
-    if rest:
-        taken, too = (" and ".join(map(_label, arguments)), " too") if arguments else ("no argument", "")
-        raise click.UsageError(f"expected {taken}, got {enumerate_some(rest, limit=3)}{too}", ctx)
-    for argument in arguments:
+    given = _parse_and_count(ctx, words)
+    for argument in _arguments(ctx.command):
         value = given.get(argument.name)
         if argument.nargs == -1 and not ctx.allow_interspersed_args:
             continue  # these are the arguments of another program
         if value == "" or (isinstance(value, tuple | list) and "" in value):
             problem = f"expected a name for {_label(argument)}, got an empty one"
             raise click.UsageError(f"{problem}; is a variable of the shell not set?", ctx)
+
+
+def _parse_and_count(ctx: click.Context, words: list[str]) -> dict[str, Any]:
+    """Return the words of a command by its parameters, none if it will refuse them or is asked for its help.
+
+    Raises
+    ------
+    click.UsageError
+        There are too many arguments.
+    """
+    try:
+        given, rest, _ = ctx.command.make_parser(ctx).parse_args(list(words))
+    except click.UsageError:
+        return {}  # the command raises it again
+    if any(option.is_eager and option.name in given for option in ctx.command.get_params(ctx)):
+        return {}  # the help is asked for
+    if rest:
+        arguments = _arguments(ctx.command)
+        taken, too = (" and ".join(map(_label, arguments)), " too") if arguments else ("no argument", "")
+        raise click.UsageError(f"expected {taken}, got {enumerate_some(rest, limit=3)}{too}", ctx)
+    return dict(given)
+
+
+def _arguments(command: click.Command) -> list[click.Argument]:
+    return [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:

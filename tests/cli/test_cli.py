@@ -340,6 +340,8 @@ def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
         (["bench", "a.rec", "--shape", "3x2"], "--shape: expected C,H,W as in 1,28,28, got '3x2'; see"),
         (["fetch", "imagenet", "x"], "DATASET"),
         (["verify", "a.rec", "--threads"], "ption '--threads' requires an argument"),
+        (["view", "a.rec", "-o", "x.png"], "unexpected option -o; the picture is the argument after REC, as"),
+        (["help", "packk"], "unexpected command packk; did you mean 'pack'?"),
         (["--nonsense"], "unexpected option --nonsense; see 'recordkit --help'"),
     ],
     ids=" ".join,
@@ -348,6 +350,11 @@ def test_a_wrong_command_line_is_one_line_that_names_the_help(cli, words, text):
     code, out, error = cli(*words)
     assert (code, out) == (2, "")
     one_line(error, text)
+
+
+@pytest.mark.parametrize("words", [(), ("pack",), ("cluster", "pack")], ids=" ".join)
+def test_help_of_a_command_is_what_its_option_prints(cli, words):
+    assert cli("help", *words) == cli(*words, "--help")
 
 
 def test_no_arguments_show_the_help(cli):

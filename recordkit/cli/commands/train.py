@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import examples, output_options
+from recordkit.cli.options import AdvisingCommand, examples, output_options
 from recordkit.cli.pack_options import in_words_of_pack
 from recordkit.cli.program import TerminationSignal
 from recordkit.cli.training.display import Display
@@ -52,16 +52,8 @@ _ADVICE = {
 }
 
 
-class _Command(click.Command):
-    """A command that names its own option if it gets one of MXNet's example scripts."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            if advice := _ADVICE.get(error.option_name):
-                raise click.UsageError(f"unexpected option {error.option_name}; {advice}", ctx) from None
-            raise
+class _Command(AdvisingCommand):
+    advice = _ADVICE
 
 
 @click.command(

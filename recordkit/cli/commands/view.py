@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import examples, output_options, threads_option
+from recordkit.cli.options import AdvisingCommand, examples, output_options, threads_option
 from recordkit.cli.selection_options import condition_options
 from recordkit.cli.terminal import print_message
 from recordkit.upkeep.look.destination import check_sheet_path
@@ -21,8 +21,13 @@ _N_ON_A_SHEET, _N_ON_A_PAGE = 100, 200
 _SHEET_SIDE, _PAGE_SIDE = 128, 256
 
 
+class _Command(AdvisingCommand):
+    advice = dict.fromkeys(("-o", "--output"), "the picture is the argument after REC, as in REC SHEET.png")
+
+
 @click.command(
     "view",
+    cls=_Command,
     epilog=examples(
         "recordkit view out/photos.rec sheet.png",
         "recordkit view out/photos.rec pets.png --class cat --class dog -n 40",

@@ -367,6 +367,11 @@ def test_the_help_lists_the_intended_differences(im2rec):
     assert code == 0 and "Intended differences" in " ".join(out.split())
 
 
+def test_too_many_arguments_are_named(im2rec):
+    code, _, error = im2rec("--resize", "3", "p", "photos", "more")
+    assert code == 2 and error.startswith("im2rec: expected PREFIX and ROOT, got more too; see 'im2rec --help'")
+
+
 def test_a_missing_image_is_left_out_and_named_and_makes_the_exit_code_1(im2rec, tree, tmp_path):
     (tmp_path / "p.lst").write_text("0\t0\tcat/1.jpg\n1\t0\tcat/none.jpg\n2\t1\tdog/1.jpg\n")
     before = (tmp_path / "p.lst").read_bytes()
