@@ -72,3 +72,9 @@ def test_strata_of_shards(rec, fails, works):
     error = fails("split", rec, "new", "--shards", 2, "--stratify")
     (option,) = advice("cli/commands/split.py", "{} applies to --ratios", error)
     works("split", rec, "new", "--ratios", "a=0.5,b=0.5", option.split()[-1])
+
+
+def test_labels_of_which_an_expression_selects_none(rec, fails, works):
+    error = fails("subset", rec, "new", "--where", "label == 77")
+    (labels,) = advice("upkeep/selection/selection.py", "the first labels are {}", error)
+    works("subset", rec, "new", "--where", f"label == {labels.split(', ')[0]}")

@@ -137,8 +137,19 @@ class Selection:
             rows = rows[Expression(self.where).matches(table, rows)]
         rows = self._thin(rows, table)
         if not len(rows):
-            raise PlanError("no record is selected", expected=f"some of {plural(len(table), 'record')}", got="none")
+            raise self._nothing_selected(table)
         return rows
+
+    def _nothing_selected(self, table: SampleTable) -> PlanError:
+        """Return the error about a selection of nothing: the expression, and the labels if it is about them."""
+        got, advice = "none", None
+        if self.where is not None:
+            got = f"none with {self.where!r}"
+            if "label" in self.where:
+                labels = [label_text(label) for label in np.unique(table.first_labels()).tolist()]
+                advice = f"the first labels are {enumerate_some(labels)}"
+        expected = f"some of {plural(len(table), 'record')}"
+        return PlanError("no record is selected", expected=expected, got=got, advice=advice)
 
     def files(self) -> list[str | Path]:
         """Return the files that `rows` reads besides the samples."""

@@ -134,7 +134,12 @@ def test_classes_are_names_of_the_map(tiny_folder, tmp_path):
         ({"keys": "-5"}, "got '-5'"),
         ({"labels": [3, 4]}, "labels: expected 0.5, 1, 2, 3, got 4, which none of the 4 labels is"),
         ({"classes": ["cat"]}, "classes: expected a dataset with class names, got none; give labels"),
-        ({"where": "label == 7"}, "no record is selected: expected some of 8 records, got none"),
+        (
+            {"where": "label == 7"},
+            "no record is selected: expected some of 8 records, got none with 'label == 7'; "
+            "the first labels are 0.5, 1, 2, 3$",
+        ),
+        ({"where": "key == 999"}, "no record is selected: expected some of 8 records, got none with 'key == 999'$"),
         ({"where": "label1 == 7"}, "where: expected 2 labels or more, got 1 in the record with key 10"),
         ({"where": "1 / (label - 2) > 1"}, "expected a divisor that is not 0, got '1 / .label - 2.' at character 1"),
         ({"where": "key * 9223372036854775807 > 1"}, "expected numbers that stay below 2.*63"),
