@@ -114,6 +114,10 @@ def download(
                 if error.response is None or error.response.status_code in _TRANSIENT_STATUS:
                     raise  # pooch tries again
                 raise FetchError(_reason(error, timeout_s)) from error
+            except requests.ConnectionError as error:
+                if not any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
+                    raise
+                raise FetchError(_reason(error, timeout_s)) from error  # the resolver has tried more than once itself
 
     base, _, name = url.rpartition("/")
     files = pooch.create(target.parent, f"{base}/", registry={name: None}, retry_if_failed=attempts - 1)
@@ -220,8 +224,7 @@ def _reason(error: Exception, timeout_s: float) -> str:
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code} {error.response.reason}".strip()
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the server's certificate is not valid: {cause.verify_message}"
         if isinstance(cause, (TimeoutError, requests.Timeout)):
@@ -232,8 +235,15 @@ def _reason(error: Exception, timeout_s: float) -> str:
             return _truncation(cause)
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-        cause = cause.__cause__ or cause.__context__
     return str(error) or type(error).__name__
+
+
+def _causes(error: Exception) -> Iterator[BaseException]:
+    """Yield an error and those that it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _truncation(error: http.client.IncompleteRead) -> str:

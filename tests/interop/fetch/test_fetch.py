@@ -460,7 +460,10 @@ def test_the_limit_leaves_room_for_data_that_gzip_cannot_compress():
 
 
 def test_without_a_network_the_error_names_each_mirror_and_its_reason(mirrors, out, waits_s, monkeypatch):
+    asked = []
+
     def no_name(*_, **__):
+        asked.append(1)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     broken, dead = mirrors({}), dead_url()
@@ -475,8 +478,10 @@ def test_without_a_network_the_error_names_each_mirror_and_its_reason(mirrors, o
     )
     assert names(out) == []
     monkeypatch.setattr(socket, "getaddrinfo", no_name)
+    waits_s.clear()
     with pytest.raises(FetchError, match="the address of the host cannot be found"):
-        fetch(Dataset("tiny", ("https://mirror.invalid",), (IMAGES,)), out, attempts=1)
+        fetch(Dataset("tiny", ("https://mirror.invalid",), (IMAGES,)), out, attempts=3)
+    assert waits_s == [] and len(asked) == 1
 
 
 def test_files_that_were_finished_stay_when_a_later_one_fails(mirrors, out):
