@@ -21,7 +21,7 @@ from recordkit.storage.commit import stranger
 from recordkit.storage.description import described_size, listed_names
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Manifest
-from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX, SUFFIXES, belongs_to, suffix_of
+from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX, SUFFIXES, belongs_to, natural_order, suffix_of
 from recordkit.storage.refusals import WayOut, refusal
 from recordkit.storage.set_files import SetNames
 from recordkit.storage.snapshot import read_set
@@ -148,7 +148,8 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
     counts only if all files that it lists have the names of its own set. Sets that an edit made stay.
     """
     obsolete: list[Path] = []
-    for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
+    descriptions = prefix.parent.glob(f"{glob.escape(prefix.name)}*.json")
+    for path in sorted(descriptions, key=lambda path: natural_order(path.name)):
         if path in new_names or not belongs_to(prefix.name, path.name):
             continue
         if path.name.endswith(MANIFEST_SUFFIX):

@@ -76,6 +76,8 @@ def open_sources(source: PackSource, plan: PackPlan) -> dict[str, Source]:
         As for `recordkit.pack`.
     plan : PackPlan
     """
+    if source == "":
+        raise PlanError(argument="source", expected="the path of a folder or a list", got="an empty text")
     if isinstance(source, (str, Path)):
         try:
             source = open_source(source, decoders=plan.decoders)

@@ -6,13 +6,14 @@ A source implements the protocol `recordkit.sample.Source`.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from recordkit.codec import OTHER_DECODERS
 from recordkit.dataset.packed_sets import packed_set_error
-from recordkit.errors import FormatError, NotFoundError, PlanError, SourceError
+from recordkit.errors import FormatError, NotFoundError, PlanError, SourceError, quoted
 from recordkit.formats.files import not_found
 from recordkit.formats.name_template import NameTemplate
 from recordkit.formats.signatures import find_other_format
@@ -142,8 +143,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     >>> len(source), source.classes
     (2, {'cat': 0, 'dog': 1})
     """
-    if unknown := sorted(set(decoders) - set(OTHER_DECODERS)):
-        raise PlanError(argument="decoders", expected=f"names of {', '.join(OTHER_DECODERS)}", got=repr(unknown[0]))
+    _check(path, decoders)
     arguments: dict[str, Any] = {
         "root": root,
         "label_from": label_from,
@@ -184,6 +184,13 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         raise tree.left_out.no_image_error("images")
     _refuse_arguments_of_other_kinds("images", path, arguments)
     return open_images(tree, options)
+
+
+def _check(path: str | Path, decoders: Sequence[str]) -> None:
+    if os.fspath(path) == "":  # as a Path it would be the current folder
+        raise PlanError(argument="path", expected="the path of a folder or a list", got="an empty text")
+    if unknown := sorted(set(decoders) - set(OTHER_DECODERS)):
+        raise PlanError(argument="decoders", expected=f"names of {', '.join(OTHER_DECODERS)}", got=repr(unknown[0]))
 
 
 def _open_arrays(path: Path, arguments: Mapping[str, Any]) -> Source | dict[str, Source] | None:
@@ -237,6 +244,9 @@ def _no_source_error(path: Path, root: str | Path | None, extensions: Sequence[s
         other = find_other_format(path)
         if other is not None and other.kind == "json":
             got, advice = other.name, "write a list with a row PATH,LABEL for each image, and give `columns=path,label`"
+        elif other is not None and other.kind in ("jpg", "png"):
+            got, advice = other.name, "give the folder that has a folder of images for each class"
+            advice += f", such as {quoted(path.parent.parent)}" if path.parent.name else ""
         elif other is not None and other.kind != "text":
             got, advice = other.name, other.advice
     return SourceError(path=str(path), expected=expected, got=got, advice=advice)

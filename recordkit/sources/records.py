@@ -85,6 +85,12 @@ class RecordSource:
             for key, row, file, index in zip(keys, labels, files, rows.tolist(), strict=True)
         ]
 
+    def place(self, entry: Entry) -> str:
+        """Return the name of an entry with the path of its file, for an error."""
+        index = _index_of(entry)
+        (number,) = self._dataset.file_indices(np.array([index])).tolist()
+        return f"{self._dataset.files[number]}: sample {index}"
+
     def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
         """Return the labels of the samples at `indices`."""
         values, bounds = self._dataset.subset(np.asarray(indices, np.int64)).ragged_labels()
@@ -162,7 +168,7 @@ class PartReader:
         FormatError
             A record is damaged.
         """
-        indices = [int(entry.name.rpartition(" ")[2]) for entry in entries]
+        indices = [_index_of(entry) for entry in entries]
         contents: list[bytes] = []
         for number, group in itertools.groupby(indices, lambda index: bisect_right(self._begins, index) - 1):
             begin, dataset = self._parts[number]
@@ -178,3 +184,7 @@ class PartReader:
             if len(rows) < n_asked:
                 break
         return contents
+
+
+def _index_of(entry: Entry) -> int:
+    return int(entry.name.rpartition(" ")[2])

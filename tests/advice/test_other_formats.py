@@ -27,6 +27,10 @@ def test_an_image_is_packed_in_a_folder(photos, fails, works):
     advice("formats/signatures.py", "'recordkit pack' packs folders and lists of images", error)
     works("pack", "photos", "out")
     works("verify", "out.rec")
+    error = fails("pack", "photos/cat/0.jpg", "b")
+    advice("sources/__init__.py", "give the folder that has a folder of images for each class", error)
+    (folder,) = advice("sources/__init__.py", ", such as {}", error)
+    works("pack", folder, "b")
 
 
 @pytest.mark.parametrize(("command", "name"), [("import", "cats"), ("pack", "cats"), ("pack", "cats.rec")])

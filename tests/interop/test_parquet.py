@@ -199,6 +199,8 @@ def test_without_pyarrow_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(MissingError, match=r"pyarrow: .*; pip install 'recordkit\[parquet\]'"):
         library.import_pyarrow()
+    with pytest.raises(FileNotFoundError, match="expected a Parquet file, got nothing of that name"):
+        read_parquet(tmp_path / "missing.parquet")
 
 
 def test_pillow_opens_the_bytes(tmp_path):

@@ -23,7 +23,7 @@ from recordkit.packing import piece
 from recordkit.packing.pack import pack_as_im2rec
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sample import Entry
-from recordkit.sources import FolderSource, ListSource
+from recordkit.sources import FolderSource, ListSource, open_source
 from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint
 
@@ -197,6 +197,20 @@ def test_files_that_a_repack_removes_are_named(tiny_folder, tmp_path, engine):
     assert sorted(removed.split(", ")) == [
         f"p_{part}.{suffix}" for part in ("train", "val") for suffix in ("crc", "idx", "json", "lst", "rec")
     ]
+
+
+def test_files_that_a_repack_removes_are_in_natural_order(tiny_folder, tmp_path):
+    arrays = np.zeros((11, 8, 8), np.uint8), np.arange(11)
+    pack(arrays, tmp_path / "p", plan=PackPlan(shards=11))
+    (warning,) = pack(tiny_folder, tmp_path / "p").warnings
+    names = [name for name in warning.partition(": ")[2].split(", ") if name.endswith(".rec")]
+    assert names == [f"p_{number}.rec" for number in range(11)]
+
+
+def test_an_empty_text_is_no_folder(tmp_path):
+    for function in (lambda: pack("", tmp_path / "p"), lambda: open_source("")):
+        with pytest.raises(PlanError, match="expected the path of a folder or a list, got an empty text"):
+            function()
 
 
 def test_a_copy_or_a_renamed_set_survives_a_repack(tiny_folder, tmp_path, engine):

@@ -25,6 +25,7 @@ from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import BadEntry, Entry, Source
+from recordkit.sources.records import RecordSource
 from recordkit.threads import count_threads
 
 FORMAT = "insightface-pairs"
@@ -240,7 +241,7 @@ def _arrange(source: Source) -> tuple[Sequence[int], list[bool]]:
 def _no_pair(source: Source, index: int, got: str) -> SourceError:
     (entry,) = source.entries([index])
     return SourceError(
-        path=entry.name,
+        path=source.place(entry) if isinstance(source, RecordSource) else entry.name,
         key=entry.key,
         expected="two labels, the number of a pair, which two images have, and 1 for one person or 0",
         got=got,

@@ -156,8 +156,8 @@ def read_parquet(path: str | Path, *, label_column: str | None = None) -> Source
     FormatError
         A file is damaged, or has no column of images or of labels.
     """
-    import_pyarrow()
     files = find_files(Path(path), SUFFIX, what="a Parquet file", folder_patterns=("*", "data/*"))
+    import_pyarrow()
     splits = group_by_split(files, _NUMBER)
     return one_or_all({name: ParquetSource(paths, label_column=label_column) for name, paths in splits.items()})
 
