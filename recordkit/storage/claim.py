@@ -217,8 +217,9 @@ def _move_files(commit: Commit, source: Folder, parent: FolderLock) -> None:
     if source.has(pivot):
         if pivot in commit.remove and parent.has_folder(pivot):
             parent.move(pivot, source, OLD_FOLDER)  # a rename replaces no folder that has files
-        for name in {*rest, *commit.remove} - {pivot}:
-            parent.remove(name)
+        for name in (*rest, *commit.remove):
+            if name != pivot:
+                parent.remove(name)
         parent.flush()
         source.move(pivot, parent)
         parent.flush()

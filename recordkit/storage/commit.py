@@ -134,7 +134,9 @@ def unpack_commit(folder: Path, content: bytes) -> Commit:
             raise ValueError("another object")
         names = publish + remove
         strange = [name for name in names if not isinstance(name, str) or not can_be_staged(prefix, name)]
-        if strange or len(set(names)) != len(names) - (publish[0] in remove):
+        # Only a folder, which has the name of the prefix, is both replaced and new.
+        replaces_folder = publish[0] == prefix and prefix in remove
+        if strange or len(set(names)) != len(names) - replaces_folder:
             raise ValueError(f"the name {strange[0]!r}" if strange else "a name twice")
     except (ValueError, LookupError, TypeError) as error:
         raise FormatError(path=str(folder / COMMIT), expected=_EXPECTED, got=error) from None

@@ -258,12 +258,12 @@ def test_classes_and_exact_labels_beside_a_replaced_rec_are_not_taken(sets, tmp_
     text = (
         rf"a\.json: expected the description of .*a\.rec, of {os.path.getsize(tmp_path / 'a.rec')} bytes, got that of"
     )
-    with pytest.raises(FormatError, match=f"{text}.*remove .*a.json and .*a.labels.npy, or pack it again"):
+    with pytest.raises(FormatError, match=f"{text}.*remove .*a.json and .*a.labels.npy, or run"):
         RecordDataset(tmp_path / "a")
     (tmp_path / "a.labels.npy").unlink()
     with RecordDataset(tmp_path / "a") as dataset:
         assert dataset.labels.tolist() == [1.0] * N
-        with pytest.raises(FormatError, match=f"{text}.*remove .*a.json, or pack it again"):
+        with pytest.raises(FormatError, match=f"{text}.*remove .*a.json, or run"):
             _ = dataset.classes
         pickle.loads(pickle.dumps(dataset)).close()
     (tmp_path / "a.json").write_text('{"rec": {"bytes": 1}, "classes": null}')
