@@ -266,14 +266,15 @@ class _Run:
         )
         # The figures are written before the checkpoint: if a run ends between the two, its resumption drops them.
         self._files.add(self._writer, report)
+        states = trainer.states()
+        if self._may_save:  # before the report, after which the user relies on the epoch
+            # Copies, because Module writes the parameters of the next epoch into the same arrays.
+            arrays = [{name: value.copy() for name, value in params.items()} for params in model[1:]]
+            self._unsaved = (model[0], arrays[0], arrays[1]), states, epoch
         self._observer.report(report)
         if epoch % self._resolved.checkpoint_every == 0 or epoch == self._resolved.epochs:
             self._unsaved = None
-            self._writer.save(self._mx, model, trainer.states(), epoch)
-        elif self._may_save:
-            # Copies, because Module writes the parameters of the next epoch into the same arrays.
-            arrays = [{name: value.copy() for name, value in params.items()} for params in model[1:]]
-            self._unsaved = (model[0], arrays[0], arrays[1]), trainer.states(), epoch
+            self._writer.save(self._mx, model, states, epoch)
         return report
 
     @property

@@ -12,6 +12,7 @@ import pytest
 from training.bars import images, write_rec
 
 from recordkit.cli.commands.train import _default_prefix
+from recordkit.cli.training.display import Display
 from recordkit.codec import encode
 from recordkit.storage.staging import Staging
 from recordkit.training import fit
@@ -184,6 +185,15 @@ def test_ctrl_c_between_checkpoints_writes_the_last_complete_epoch_and_the_run_g
     assert Checkpoints("net").epochs() == [2, 3]
     recordkit("recordkit train --resume --model-prefix net")
     assert Checkpoints("net").params_path(5).read_bytes() == Checkpoints("whole").params_path(5).read_bytes()
+
+
+@pytest.mark.usefixtures("bars")
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_an_epoch_whose_line_is_shown_is_not_lost(recordkit, monkeypatch, epoch):
+    monkeypatch.setattr(Display, "report", lambda _display, report: report.epoch == epoch and interrupt())
+    line = "recordkit train train.rec --num-epochs 3 --checkpoint-every 2 --no-pictures --model-prefix net"
+    recordkit(line, code=130)
+    assert Checkpoints("net").epochs() == [epoch]
 
 
 @pytest.mark.usefixtures("bars")
