@@ -122,7 +122,8 @@ def test_a_centred_image_is_not_resized_as_the_pack_resized_larger_ones(mx, tmp_
 
 def test_a_sheet_shows_the_predictions(model, files, tmp_path):
     pytest.importorskip("matplotlib")
-    run(model, files, "--sheet", tmp_path / "sheet.png")
+    result = CliRunner().invoke(command, [str(model), str(files), "--sheet", str(tmp_path / "sheet.png")])
+    assert result.stderr == f"recordkit: look at {tmp_path / 'sheet.png'}\n" and len(result.stdout.splitlines()) == 5
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -246,10 +247,14 @@ def test_a_folder_of_images_is_not_the_set_of_its_name(model, files):
 
 def test_eval_draws_the_confusion_and_the_worst_predictions(cli, model, val, tmp_path):
     pytest.importorskip("matplotlib")
-    assert cli("eval", model, val, "--plots", tmp_path / "new/plots")[0] == 0
-    names = [path.name for path in sorted((tmp_path / "new/plots").iterdir())]
+    code, out, _ = cli("eval", model, val, "--plots", tmp_path / "new/plots")
     model_name = f"{tmp_path.name}-lenet-0004"
-    assert names == [f"{model_name}-val-confusion.png", f"{model_name}-val-predictions.png"]
+    drawn = sorted((tmp_path / "new/plots").iterdir())
+    assert [path.name for path in drawn] == [f"{model_name}-val-confusion.png", f"{model_name}-val-predictions.png"]
+    assert code == 0 and out.splitlines()[-3:] == ["look at", *(f"  {path}" for path in drawn)]
+    assert json.loads(cli("eval", model, val, "--plots", tmp_path, "--json")[1])["pictures"][0].endswith(
+        "-confusion.png"
+    )
 
 
 def test_models_of_one_name_in_two_folders_have_their_own_pictures(cli, model, val, tmp_path):

@@ -56,6 +56,7 @@ def command(
     DIR/FOLDER-MODEL-EPOCH-REC-confusion.png and -predictions.png, where FOLDER is that of the model.
     """
     check_order("eval", model_prefix, (path,))
+    drawn: list[Path] = []
     with contextlib.ExitStack() as stack:
         if plots is not None:
             pictures.require_matplotlib()
@@ -68,8 +69,8 @@ def command(
             folder = model_prefix.absolute().parent.name
             names = (folder, Path(checkpoint).stem, path.name.removesuffix(".rec"))
             prefix = plots / "-".join(filter(None, names))
-            save_confusion(evaluation.metrics, evaluation.target, evaluation.class_names, subject, prefix)
-            save_predictions(evaluation.predictions(), evaluation.class_names, subject, prefix)
+            drawn = save_confusion(evaluation.metrics, evaluation.target, evaluation.class_names, subject, prefix)
+            drawn.append(save_predictions(evaluation.predictions(), evaluation.class_names, subject, prefix))
     facts = {
         "checkpoint": checkpoint,
         "epoch": evaluation.epoch,
@@ -77,8 +78,10 @@ def command(
         "batch_64_s": round(evaluation.batch_64_s, 6),
         "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
         "class_names": list(evaluation.class_names),
+        **({"pictures": list(map(str, drawn))} if drawn else {}),
     }
-    console.report(facts, f"{checkpoint} on {path}: {score}", *_lines(evaluation))
+    look = ["look at", *(f"  {picture}" for picture in drawn)] if drawn else []
+    console.report(facts, f"{checkpoint} on {path}: {score}", *_lines(evaluation), *look)
     if min_accuracy is not None:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {path}")
 

@@ -105,6 +105,8 @@ def command(
         finally:  # also after an error, which may be about the last of many files
             if sheet is not None:
                 _save_sheet(sheet, on_sheet, predictor, f"predictions of {model_prefix}")
+                if sheet.exists():
+                    console.note(f"look at {sheet}")
 
 
 def _save_sheet(path: Path, predictions: list[Prediction], predictor: Predictor, title: str) -> None:

@@ -16,8 +16,10 @@ from recordkit.training.results.score import Metrics
 _N_SHOWN = 32
 
 
-def save_confusion(metrics: Metrics, target: Target, class_names: tuple[str, ...], subject: str, prefix: Path) -> None:
-    """Draw the confusion matrix of each label that is a class.
+def save_confusion(
+    metrics: Metrics, target: Target, class_names: tuple[str, ...], subject: str, prefix: Path
+) -> list[Path]:
+    """Draw the confusion matrix of each label that is a class, and return the paths of the pictures.
 
     Parameters
     ----------
@@ -30,18 +32,21 @@ def save_confusion(metrics: Metrics, target: Target, class_names: tuple[str, ...
         The files are PREFIX-confusion.png, or PREFIX-confusion-1.png and so on with several labels.
     """
     has_several = len(metrics.confusion) > 1
+    paths = []
     for number, (matrix, name) in enumerate(zip(metrics.confusion, target.class_titles, strict=False), 1):
         result = name if has_several else f"accuracy {metrics.score.accuracy:.2%}"
         names = [str(value) for value in range(len(matrix))] if has_several else class_names
         ending = f"confusion-{number}.png" if has_several else "confusion.png"
         figure = pictures.draw_confusion(matrix, names, f"{subject}: {result}")
-        pictures.save(figure, prefix.with_name(f"{prefix.name}-{ending}"))
+        paths.append(prefix.with_name(f"{prefix.name}-{ending}"))
+        pictures.save(figure, paths[-1])
+    return paths
 
 
 def save_predictions(
     predictions: Iterable[Prediction], class_names: tuple[str, ...], subject: str, prefix: Path
-) -> None:
-    """Draw PREFIX-predictions.png: the wrong predictions of which the model is most certain, and some right ones.
+) -> Path:
+    """Draw PREFIX-predictions.png, return its path: the wrong predictions that are most certain, and some right ones.
 
     Parameters
     ----------
@@ -77,7 +82,9 @@ def save_predictions(
     if not class_names:
         shown = f"{len(right)} of {n_right:,} predictions, and the labels"
     figure = draw_predictions([*worst, *right], class_names, f"{subject}:\n{shown}")
-    pictures.save(figure, prefix.with_name(f"{prefix.name}-predictions.png"))
+    path = prefix.with_name(f"{prefix.name}-predictions.png")
+    pictures.save(figure, path)
+    return path
 
 
 def draw_predictions(
