@@ -40,8 +40,17 @@ def test_a_mapping_makes_a_set_for_each_name(tmp_path):
     ("arrays", "error", "message"),
     [
         ((np.zeros((2, 9, 7), np.uint8),), PlanError, r"source: expected a pair \(images, labels\), got 1 item"),
-        ((np.zeros((2, 9, 7)), [1, 2]), FormatError, "images: expected images, uint8 of rank 3, got float64 of rank 3"),
-        ((np.zeros((2, 9), np.uint8), [1, 2]), FormatError, "images: expected images, uint8 of rank 3, got uint8"),
+        (
+            (np.zeros((2, 9, 7)), [1, 2]),
+            FormatError,
+            r"uint8 of shape \(n, H, W\) .*, got float64 of shape \(2, 9, 7\); pixels from",
+        ),
+        (
+            (np.zeros((2, 9), np.uint8), [1, 2]),
+            FormatError,
+            r"images: expected images, .*, got uint8 of shape \(2, 9\)$",
+        ),
+        ((np.zeros((2, 3, 9, 7), np.uint8), [1, 2]), FormatError, r"come last: images\.transpose\(0, 2, 3, 1\)$"),
         ((np.zeros((2, 9, 7), np.uint8), [0.5, 1]), FormatError, "labels: expected labels, whole .*, got float64"),
         ((np.zeros((2, 9, 7), np.uint8), [1]), SourceError, "images: expected as many labels as images, got 1 label"),
     ],

@@ -120,11 +120,22 @@ def _read_images(file: Array) -> NDArray[Any]:
     if pixels.dtype != np.uint8 or not (pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (1, 3, 4))):
         raise FormatError(
             path=str(file.path),
-            expected="images, uint8 of rank 3",
-            got=f"{pixels.dtype} of rank {pixels.ndim}",
-            advice="are images and labels swapped?" if pixels.ndim == 1 else None,
+            expected="images, uint8 of shape (n, H, W) or (n, H, W, C)",
+            got=f"{pixels.dtype.name} of shape {pixels.shape}",
+            advice=_advice(pixels),
         )
     return pixels if pixels.ndim == 4 else pixels[..., None]
+
+
+def _advice(pixels: NDArray[Any]) -> str | None:
+    """Return what makes an array one of images, if its type or its shape tells."""
+    if pixels.ndim == 1:
+        return "are images and labels swapped?"
+    if pixels.ndim == 4 and pixels.shape[1] in (1, 3, 4) and pixels.shape[3] not in (1, 3, 4):
+        return "channels come last: images.transpose(0, 2, 3, 1)"
+    if pixels.dtype.kind == "f":
+        return "pixels from 0 to 1 become levels by (images * 255).round().astype('uint8')"
+    return None
 
 
 def _read_labels(file: Array) -> NDArray[Any]:
