@@ -1,4 +1,4 @@
-"""Arguments that take one value or several."""
+"""Arguments that may be written in several forms: one value or several, a type or its name."""
 
 from __future__ import annotations
 
@@ -22,3 +22,21 @@ def one_or_more(values: Any) -> list[Any]:
         values = values.tolist()
     is_one = isinstance(values, str | os.PathLike | Number) or not isinstance(values, Iterable)
     return [values] if is_one else list(values)
+
+
+def dtype_name(value: Any) -> Any:
+    """Return the name of a type of NumPy, JAX or PyTorch. Anything else is returned as it is, for its check to refuse.
+
+    Examples
+    --------
+    >>> dtype_name(np.float32), dtype_name(np.dtype("int64")), dtype_name("auto"), dtype_name(None)
+    ('float32', 'int64', 'auto', None)
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if type(value).__module__ == "torch":
+        return str(value).removeprefix("torch.")
+    try:
+        return np.dtype(value).name
+    except TypeError:
+        return value

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from numpy.typing import DTypeLike
+
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError, enumerate_some, plural, quoted, with_places
 from recordkit.loading.assembler import BadSample, BatchAssembler
@@ -53,7 +55,7 @@ class Loader:
         Number of loading threads; 0: the number of CPUs this process may use.
     engine : {"auto", "native", "python"}, default "auto"
         "auto" is the native engine if it is built.
-    dtype : {"uint8", "float16", "float32"}, optional
+    dtype : {"uint8", "float16", "float32"} or a type of NumPy, optional
         By default uint8, float32 after a `Normalize`, or the dtype that the last callable returns.
     layout : {"NHWC", "NCHW"}, default "NHWC"
     channels : {3, 1, 4, "keep"}, default 3
@@ -64,7 +66,7 @@ class Loader:
     label : {"array", "pad", "list"}, default "array"
         Labels of a batch. "array": all samples have as many labels as the first one. "pad": any number, in an array as
         wide as the widest sample of the batch, filled up with -1. "list": an array for each sample.
-    label_dtype : {"stored", "auto", "int64", "float32"}, default "stored"
+    label_dtype : {"stored", "auto", "int64", "float32"} or a type of NumPy, default "stored"
         "stored": float32, or int64 if the dataset has exact labels. "auto": int64 also if the labels of the first
         samples, and of some from all over the files, are whole numbers. Where int64 meets a fraction, the epoch ends
         with an error. Give "int64" for numbers of classes, with which NumPy and JAX can index.
@@ -147,11 +149,11 @@ class Loader:
         seed: int = 0,
         threads: int = 0,
         engine: str = "auto",
-        dtype: str | None = None,
+        dtype: DTypeLike | None = None,
         layout: str = "NHWC",
         channels: int | str = 3,
         label: str = "array",
-        label_dtype: str = "stored",
+        label_dtype: DTypeLike = "stored",
         last_batch: str = "keep",
         rank: tuple[int, int] = (0, 1),
         on_error: str = "raise",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
@@ -43,11 +44,11 @@ class LoaderOptions:
     seed: int = 0
     threads: int = 0
     engine: str = "auto"
-    dtype: str | None = None
+    dtype: Any = None
     layout: str = "NHWC"
     channels: int | str = 3
     label: str = "array"
-    label_dtype: str = "stored"
+    label_dtype: Any = "stored"
     last_batch: str = "keep"
     rank: tuple[int, int] = (0, 1)
     on_error: str = "raise"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.arguments import dtype_name
 from recordkit.errors import PlanError
 from recordkit.transforms import Normalize, Transform
 from recordkit.transforms.transform import FunctionOfImage, takes_draws
@@ -43,7 +44,7 @@ class LoadPlan:
         Steps in the order of their application; a `Normalize` only at the end. A callable with one parameter gets the
         image, uint8 of shape (H, W, C). Before another step it returns such an image too; the last callables, if no
         `Normalize` follows them, may return arrays of any shape and dtype.
-    dtype : {"uint8", "float16", "float32"}, optional
+    dtype : {"uint8", "float16", "float32"} or a type of NumPy or PyTorch, optional
         By default uint8, float32 after a `Normalize`, or the dtype that the last callable returns.
     layout : {"NHWC", "NCHW"}, default "NHWC"
     channels : {3, 1, 4, "keep"}, default 3
@@ -76,7 +77,7 @@ class LoadPlan:
     """
 
     transforms: Sequence[object] = ()  # what type checkers infer for a list of several transforms
-    dtype: str | None = None
+    dtype: Any = None
     layout: str = "NHWC"
     channels: Any = 3
     seed: int = 0
@@ -89,7 +90,7 @@ class LoadPlan:
 
     def __post_init__(self) -> None:
         if self.dtype is not None:
-            object.__setattr__(self, "dtype", _allowed_value("dtype", self.dtype, DTYPES))
+            object.__setattr__(self, "dtype", _allowed_value("dtype", dtype_name(self.dtype), DTYPES))
         for name, allowed in (("layout", LAYOUTS), ("channels", CHANNELS)):
             object.__setattr__(self, name, _allowed_value(name, getattr(self, name), allowed))
         if not (isinstance(self.seed, Integral) and 0 <= int(self.seed) < 2**64):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.arguments import dtype_name
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.loading.engine import with_sample_location
@@ -70,7 +71,7 @@ class BatchFormat(NamedTuple):
     labels: LabelFormat
 
 
-def find_batch_format(dataset: RecordDataset, plan: LoadPlan, *, label: str, label_dtype: str) -> BatchFormat:
+def find_batch_format(dataset: RecordDataset, plan: LoadPlan, *, label: str, label_dtype: Any) -> BatchFormat:
     """Return the format of the batches of a dataset; some samples are read if the arguments leave it open.
 
     Parameters
@@ -222,27 +223,30 @@ def _first_format(dataset: RecordDataset, plan: LoadPlan) -> ItemFormat:
     ) from first
 
 
-def check_label_options(form: str, dtype: str) -> None:
-    """Refuse values that the arguments `label` and `label_dtype` of a loader cannot have.
+def check_label_options(form: str, dtype: Any) -> str:
+    """Refuse values that the arguments `label` and `label_dtype` of a loader cannot have, and return the second's name.
 
     Raises
     ------
     PlanError
         `form` or `dtype` is not allowed.
     """
-    for name, value, allowed in (("label", form, FORMS), ("label_dtype", dtype, LABEL_DTYPES)):
-        if value not in allowed:
-            raise PlanError(argument=name, expected=f"one of {', '.join(allowed)}", got=repr(value))
+    name: str = dtype_name(dtype)
+    if form not in FORMS:
+        raise PlanError(argument="label", expected=f"one of {', '.join(FORMS)}", got=repr(form))
+    if name not in LABEL_DTYPES:
+        raise PlanError(argument="label_dtype", expected=f"one of {', '.join(LABEL_DTYPES)}", got=repr(name))
+    return name
 
 
-def find_label_format(dataset: RecordDataset, *, form: str, dtype: str) -> LabelFormat:
+def find_label_format(dataset: RecordDataset, *, form: str, dtype: Any) -> LabelFormat:
     """Return the format of the labels of a dataset.
 
     Parameters
     ----------
     dataset : RecordDataset
     form : {"array", "pad", "list"}
-    dtype : {"stored", "auto", "int64", "float32"}
+    dtype : {"stored", "auto", "int64", "float32"} or a type of NumPy or PyTorch
         "stored": int64 if the dataset has exact labels, otherwise float32. "auto": int64 also if the labels of some
         samples are whole numbers; a pass over all would take minutes for millions of records.
 
@@ -253,7 +257,7 @@ def find_label_format(dataset: RecordDataset, *, form: str, dtype: str) -> Label
     FormatError
         No sample can be read.
     """
-    check_label_options(form, dtype)
+    dtype = check_label_options(form, dtype)
     n_columns = count_labels(dataset) if form == "array" else 0
     if dtype == "stored":
         dtype = "int64" if dataset.has_exact_labels else "float32"

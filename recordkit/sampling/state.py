@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral
 
 from recordkit.errors import FormatError, PlanError
 from recordkit.sampling.permutation import MAX_N
@@ -23,8 +24,8 @@ def check_epoch(epoch: int) -> None:
     PlanError
         `epoch` is not 0 to `MAX_EPOCH`.
     """
-    if not 0 <= epoch <= MAX_EPOCH:
-        raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
+    if not (isinstance(epoch, Integral) and 0 <= epoch <= MAX_EPOCH):
+        raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=repr(epoch))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +94,17 @@ class LoaderState:
         PlanError
             The dataset, the order or the seed differ.
         """
-        if saved.get("version") != VERSION:
+        if not isinstance(saved, Mapping) or "version" not in saved:
+            raise FormatError(
+                "loader state",
+                expected="what state_dict() of a loader returned",
+                got="a mapping with other keys" if isinstance(saved, Mapping) else type(saved).__name__,
+            )
+        if saved["version"] != VERSION:
             raise FormatError(
                 "loader state",
                 expected=f"version {VERSION}",
-                got=repr(saved.get("version")),
+                got=repr(saved["version"]),
                 advice="continue with the version of recordkit that saved it, or start the epoch again",
             )
         if saved.keys() != (names := current.to_dict().keys()):

@@ -96,7 +96,9 @@ class Normalize:
         means, deviations = _numbers("mean", self.mean), _numbers("std", self.std)
         for name, numbers in (("mean", means), ("std", deviations)):
             if len(numbers) not in (1, n_channels):
-                raise PlanError(argument=name, expected=f"1 number or {n_channels}, one per channel", got=len(numbers))
+                several = f"1 number or {n_channels}, one per channel"
+                expected = "1 number for images of 1 channel" if n_channels == 1 else several
+                raise PlanError(argument=name, expected=expected, got=len(numbers))
         scale = 1.0 if self.scale is None else float(self.scale)
         means, reciprocals = [mean / scale for mean in means], [scale / std for std in deviations]
         return (

@@ -322,6 +322,15 @@ def test_a_module_of_torch(rec):
     list(TensorLoader(rec, batch_size=2, transforms=[*CROP, torch.nn.ReLU()]))
 
 
+def test_an_argument_by_its_name_in_torch(rec):
+    pytest.importorskip("torch")
+    from recordkit.interop.torch import Loader as TensorLoader
+
+    error = text_of(lambda: TensorLoader(rec, batch_size=2, transforms=CROP, drop_last=True))
+    assert advice("interop/torch/loader.py", "did you mean {}?", error) == ['last_batch="drop"']
+    TensorLoader(rec, batch_size=2, transforms=CROP, last_batch="drop")
+
+
 def test_a_list_of_transforms(rec):
     error = text_of(lambda: load(rec, transforms=CROP[-1]))
     advice("loading/plan.py", "put it between brackets: [...]", error)

@@ -389,6 +389,12 @@ def test_invalid_arguments_are_refused_by_the_constructors(photos):
         Loader(photos, batch_size=4, transforms=TRAIN, rank=2)
     with pytest.raises(TypeError, match="unexpected keyword argument 'bathc'"):
         Loader(photos, batch_size=4, bathc=3)
+    for name, advice in (
+        ("drop_last", 'did you mean last_batch="drop"'),
+        ("zzz", r"help\(recordkit\.interop\.torch\.Loader"),
+    ):
+        with pytest.raises(TypeError, match=rf"^Loader\(\) got an unexpected keyword argument '{name}'; {advice}"):
+            Loader(photos, batch_size=4, **{name: 3})
     with pytest.raises(IndexError, match="expected indices from -50 to 49, got 50"):
         RecordDataset(photos, transforms=TRAIN)[50]
     with pytest.raises(PlanError, match=r"epoch: expected 0 to 2\*\*32 - 1, got -1"):

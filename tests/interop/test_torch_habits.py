@@ -234,3 +234,12 @@ def test_single_samples_have_ragged_labels_too(ragged, engine):
     assert [label.tolist() for _, label in dataset] == [list(each) for each in RAGGED]
     batches = DataLoader(RecordDataset(ragged, label="pad", engine=engine), batch_size=4)
     assert next(iter(batches))[1].tolist() == [[0, -1, -1], [1, 2, -1], [2, 3, 4], [3, -1, -1]]
+
+
+def test_types_of_torch_stand_for_their_names(digits):
+    options = {"dtype": torch.float16, "label_dtype": torch.float32}
+    batch = next(iter(Loader(digits, batch_size=4, **options)))
+    image, label = RecordDataset(digits, **options)[0]
+    assert [each.dtype for each in (batch.data, batch.label, image, label)] == [torch.float16, torch.float32] * 2
+    with pytest.raises(PlanError, match="dtype: expected 'uint8' or .*, got 'int32'"):
+        Loader(digits, batch_size=4, dtype=torch.int32)

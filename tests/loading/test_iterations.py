@@ -111,8 +111,9 @@ def test_set_epoch_begins_an_epoch_and_without_it_none_is_repeated(images):
     for epoch in (2, 0, 3):
         loader.set_epoch(epoch)
         assert loader.epoch == epoch and keys(loader) == epochs[epoch]
-    with pytest.raises(PlanError, match=r"epoch: expected 0 to 2\*\*32 - 1, got -1"):
-        loader.set_epoch(-1)
+    for epoch in (-1, 1.5, "1", None):
+        with pytest.raises(PlanError, match=rf"epoch: expected 0 to 2\*\*32 - 1, got {epoch!r}"):
+            loader.set_epoch(epoch)
 
 
 def test_an_index_into_a_loader_says_what_takes_one(images):

@@ -4,6 +4,7 @@ import gc
 import itertools
 import json
 import os
+import pickle
 import re
 import threading
 import time
@@ -570,7 +571,8 @@ def test_several_labels_have_a_column_each(tmp_path, engine):
         ({"shuffle": Pages}, "shuffle: expected True, False or an order .*, got <class '.*Pages'>"),
         ({"shuffle": 42}, "shuffle: expected True, False or an order .*, got 42"),
         ({"rank": 1}, r"rank: expected \(number of this loader, number of loaders\), got 1"),
-        ({"dtype": np.float32}, "dtype: expected 'uint8' or .*, got <class 'numpy.float32'>"),
+        ({"dtype": np.float64}, "dtype: expected 'uint8' or .*, got 'float64'"),
+        ({"label_dtype": np.int32}, "label_dtype: expected one of stored, .*, got 'int32'"),
         ({"seed": -1}, "seed: expected 0 to"),
         ({"seed": None}, "seed: expected 0 to .*, got None"),
         ({"seed": 1.5, "shuffle": True}, "seed: expected 0 to .*, got 1.5"),
@@ -584,6 +586,13 @@ def test_several_labels_have_a_column_each(tmp_path, engine):
 def test_invalid_arguments_are_refused_by_the_constructor(photos, options, message):
     with pytest.raises(PlanError, match=message):
         rk.Loader(photos, **{"batch_size": 4, **options})
+
+
+@pytest.mark.parametrize("kind", [np.dtype, lambda name: getattr(np, name)])
+def test_types_of_numpy_stand_for_their_names(photos, kind):
+    loader = rk.Loader(photos, batch_size=4, transforms=TRAIN, dtype=kind("float16"), label_dtype=kind("int64"))
+    batch = next(iter(pickle.loads(pickle.dumps(loader))))
+    assert (batch.data.dtype, batch.label.dtype) == (np.float16, np.int64)
 
 
 def test_an_epoch_without_a_batch_is_refused(photos):

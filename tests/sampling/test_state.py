@@ -56,8 +56,13 @@ def test_another_version_is_refused(version):
 
 
 def test_a_mapping_that_is_not_a_state_is_refused():
-    with pytest.raises(FormatError, match="expected version 1, got None"):
-        LoaderState.from_dict({}, current=CURRENT)
+    for saved, got in (
+        ({}, "a mapping with other keys"),
+        ({"weight": 0}, "a mapping with other keys"),
+        (None, "NoneType"),
+    ):
+        with pytest.raises(FormatError, match=rf"^loader state: expected what state_dict\(\) .* returned, got {got}$"):
+            LoaderState.from_dict(saved, current=CURRENT)
     with pytest.raises(FormatError, match="^loader state: expected fingerprint, .*, version, got version, seed$"):
         LoaderState.from_dict({"version": VERSION, "seed": 3}, current=CURRENT)
 

@@ -60,7 +60,7 @@ def test_a_scale_is_a_number_above_0(scale):
 
 
 def test_another_number_of_channels_is_refused():
-    with pytest.raises(PlanError, match="mean: expected 1 number or 1, one per channel, got 3"):
+    with pytest.raises(PlanError, match="mean: expected 1 number for images of 1 channel, got 3"):
         Normalize((1, 2, 3))(np.zeros((2, 2, 1), np.uint8))
     with pytest.raises(PlanError, match="std: expected 1 number or 4, one per channel, got 3"):
         Normalize(0, (1, 2, 3))(np.zeros((2, 2, 4), np.uint8))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads
+
+# The arguments for what arguments of torch's DataLoader and of torchvision's datasets do.
+_MEANT = {
+    "num_workers": "threads=..., or DataLoader(loader, batch_size=None, num_workers=...)",
+    "drop_last": 'last_batch="drop"',
+    "transform": "transforms=[...]",
+    "sampler": "shuffle=..., which takes an order of recordkit.sampling.order",
+    "generator": "seed=...",
+}
 
 
 class Loader(IterableDataset):
@@ -54,6 +64,7 @@ class Loader(IterableDataset):
     channels, label_dtype
         Arguments of `recordkit.Loader`, but the defaults are "keep" and "auto": gray files have one channel, and
         labels that are whole numbers are int64, as ``torch.nn.functional.cross_entropy`` takes them.
+        Give torch.float32 for ``binary_cross_entropy_with_logits``.
     pin_memory : bool, default False
         Copy data and labels into pinned memory, from which ``batch.to(device, non_blocking=True)`` copies while the
         program goes on. Without an accelerator this does nothing. With worker processes, the DataLoader has it.
@@ -92,12 +103,13 @@ class Loader(IterableDataset):
         last_batch: str = "keep",
         layout: str = "NCHW",
         channels: int | str = "keep",
-        label_dtype: str = "auto",
+        label_dtype: str | torch.dtype = "auto",
         pin_memory: bool = False,
         rank: tuple[int, int] | None = None,
         threads: int = 0,
         **options: Any,
     ) -> None:
+        _check_names(options)
         self._path = path
         self._rank = rank
         self._pin_memory = pin_memory
@@ -305,6 +317,23 @@ class Loader(IterableDataset):
         # The rank travels along, because a worker that is spawned cannot ask torch.distributed for it. A process that
         # has no rank yet leaves it open.
         return self.__dict__ | {"_loader": None, "_rank": self._rank or _distributed_rank()}
+
+
+def _check_names(options: Mapping[str, object]) -> None:
+    """Refuse an argument that the loader does not have, with the one that torch's users mean by it.
+
+    Raises
+    ------
+    TypeError
+        An argument has another name, as in a call of any function.
+    """
+    names = {option.name for option in fields(LoaderOptions) if option.init}
+    for name in options.keys() - names:
+        advice = _MEANT.get(name) or ", ".join(f"{near}=..." for near in difflib.get_close_matches(name, names, n=1))
+        raise TypeError(
+            f"Loader() got an unexpected keyword argument {name!r}; "
+            + (f"did you mean {advice}?" if advice else "help(recordkit.interop.torch.Loader) lists them")
+        )
 
 
 def _worker() -> tuple[int, int]:

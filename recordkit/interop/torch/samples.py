@@ -35,8 +35,8 @@ class RecordDataset(Dataset):
         Path as for `recordkit.RecordDataset`.
     transforms, seed, engine, dtype, channels, label, label_dtype, layout, check
         Arguments of `recordkit.Loader`, but the defaults of layout, channels and label_dtype are "NCHW", "keep" and
-        "auto", and transforms may be modules of torch, such as those of torchvision, which get tensors.
-        ``label="pad"`` makes the samples that a DataLoader loads at once as wide as the widest of them.
+        "auto", types may be those of torch, and transforms may be modules of torch, such as those of torchvision,
+        which get tensors. ``label="pad"`` makes the samples that a DataLoader loads at once as wide as the widest.
 
     Attributes
     ----------
@@ -71,11 +71,11 @@ class RecordDataset(Dataset):
         transforms: Sequence[object] = (),
         seed: int = 0,
         engine: str = "auto",
-        dtype: str | None = None,
+        dtype: str | torch.dtype | None = None,
         layout: str = "NCHW",
         channels: int | str = "keep",
         label: str = "array",
-        label_dtype: str = "auto",
+        label_dtype: str | torch.dtype = "auto",
         check: bool = False,
     ) -> None:
         plan = LoadPlan(on_tensors(transforms), dtype, layout, channels, seed)
