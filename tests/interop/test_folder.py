@@ -391,6 +391,24 @@ def test_the_list_of_the_set_that_is_read_is_not_replaced(tmp_path, suffix):
     assert (tmp_path / f"a{suffix}").read_text() == "mine" and not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize("kind", ["folder", "list", "list of absolute paths"])
+def test_a_folder_of_the_images_that_are_read_is_not_replaced(tmp_path, tiny_folder, kind):
+    source = open_source(tiny_folder)
+    if kind != "folder":
+        names = [entry.name for entry in source.entries(range(len(source)))]
+        names = names if kind == "list" else [str(tiny_folder / name) for name in names]
+        (tmp_path / "a.lst").write_text("".join(f"{key}\t0\t{name}\n" for key, name in enumerate(names)))
+        root = tiny_folder if kind == "list" else ""
+        source = open_source(tmp_path / "a.lst", root=root)
+    before = list(files_in(tiny_folder))
+    with pytest.raises(PublishError, match="cat: expected no file, got the folder of a file that is read; choose"):
+        write_folder(source, tiny_folder / "cat", overwrite=True)
+    assert list(files_in(tiny_folder)) == before
+    (tiny_folder / "old").mkdir()
+    (tiny_folder / "old/mine.txt").touch()
+    write_folder(source, tiny_folder / "old", overwrite=True)
+
+
 def test_an_empty_folder_is_filled_and_missing_folders_are_made(tmp_path):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
     (tmp_path / "b").mkdir()

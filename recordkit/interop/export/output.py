@@ -18,6 +18,9 @@ from recordkit.storage.staging import Staging, check_new_folder
 SHARD_BYTES = 1 << 29
 """Size of a shard that a caller does not choose: that of Hugging Face."""
 
+# Names of images that are compared with an output at a time.
+_BLOCK_SIZE = 4096
+
 
 class NewFolder(NamedTuple):
     """A folder that is being written.
@@ -92,6 +95,8 @@ def check_outputs(
         replaced = files
     else:  # a folder is checked as one that is replaced if only the files beside it are in the way
         is_old = check_new_folder(path, overwrite=overwrite or bool(files))
+        if is_old and any(_has_image_in(path, each) for each in sources):
+            raise reading_refusal(path)
         if is_old and path.resolve() in (here := Path.cwd().resolve(), *here.parents):
             raise refusal(path, "the folder in which this program works, or one above it", way_out="name")
         replaced = [path, *files] if is_old else files
@@ -107,6 +112,19 @@ def _refuse_input(path: Path, sources: Sequence[Source | RecordDataset]) -> None
         for place in (*getattr(each, "files", ()), *filter(None, roots)):
             if not is_url(place) and path.resolve() in (read := Path(place).resolve(), *read.parents):
                 raise reading_refusal(path)
+
+
+def _has_image_in(folder: Path, source: Source | RecordDataset) -> bool:
+    """Tell whether a source of image files reads one in a folder below its root, or by an absolute path."""
+    root = getattr(source, "root", None)
+    if isinstance(source, RecordDataset) or root is None or is_url(root):
+        return False
+    base, prefix = os.path.realpath(root), os.path.join(folder.resolve(), "")  # noqa: PTH118 (with a slash at the end)
+    for start in range(0, len(source), _BLOCK_SIZE):
+        entries = source.entries(range(start, min(start + _BLOCK_SIZE, len(source))))
+        if any(os.path.normpath(os.path.join(base, entry.name)).startswith(prefix) for entry in entries):  # noqa: PTH118 (faster)
+            return True
+    return False
 
 
 @contextlib.contextmanager
