@@ -8,6 +8,7 @@ written once.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,11 @@ def write_sets(  # noqa: PLR0913 (one keyword for each choice)
     n_threads = count_threads(threads)
     check_sets(inputs, sets, prefix)
     earlier = shards if isinstance(shards, EarlierShards) else None
+    manifest_path = prefix.with_name(prefix.name + MANIFEST_SUFFIX) if shards else None
     old_files = check_old_files(_new_prefixes(sets, prefix, earlier), inputs.paths, overwrite=overwrite)
+    old_files += existing_files([new.prefix for new in sets if new.replaces])
+    if earlier is not None and manifest_path is not None and os.path.lexists(manifest_path):
+        old_files.append(manifest_path)
     sources = [SetSource(inputs, each) for each in sets]
     with InputLists(inputs) as lists:
         inputs.check_files()
@@ -110,7 +115,6 @@ def write_sets(  # noqa: PLR0913 (one keyword for each choice)
             writer = _Writer(inputs, sources, lists, edit, n_threads, progress)
             written = writer.publish(prefix, shards, overwrite=overwrite)
         new_names = {path for source in sources for path in source.file_paths(has_list=bool(lists))}
-    manifest_path = prefix.with_name(prefix.name + MANIFEST_SUFFIX) if shards else None
     return EditReport(
         written,
         notes,

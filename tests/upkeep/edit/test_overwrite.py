@@ -102,7 +102,11 @@ def test_append_replaces_a_file_that_is_none_of_the_set_only_on_request(name, sh
     with pytest.raises(PublishError, match=f"{name}: expected no file, got another file; .* with overwrite=True$"):
         upkeep.append(tmp_path / "all.rec", more, shard=shard)
     assert contents(tmp_path) == before
-    upkeep.append(tmp_path / "all.rec", more, shard=shard, overwrite=True)
+    preview = upkeep.append(tmp_path / "all.rec", more, shard=shard, overwrite=True, dry_run=True)
+    report = upkeep.append(tmp_path / "all.rec", more, shard=shard, overwrite=True)
+    for each in (preview, report):
+        assert tmp_path / name in (each.replaced if shard or name == "all.json" else each.removed)
+        assert (tmp_path / "all.rec" in each.replaced) != shard
     assert facts(tmp_path / "all.rec")[0] == ([0, 1, 2] if shard else [0, 1, 2, 9])
     assert (tmp_path / name).exists() == (shard or name == "all.json")
 
