@@ -69,7 +69,7 @@ class Console:
         return open_bar(total, label, unit=unit, quiet=self.quiet)
 
 
-def fate_lines(replaced: Sequence[Path], removed: Sequence[Path] = ()) -> list[str]:
+def old_file_lines(replaced: Sequence[Path], removed: Sequence[Path] = ()) -> list[str]:
     """Return the lines of a dry run about old files."""
     return [f"{path}: would be replaced" for path in replaced] + [f"{path}: would be removed" for path in removed]
 

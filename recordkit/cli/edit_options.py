@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from recordkit.cli.console import Console, fate_lines
+from recordkit.cli.console import Console, old_file_lines
 from recordkit.errors import plural
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.labels.change import LabelReport, describe_changes
@@ -60,7 +60,7 @@ def _lines(report: EditReport) -> list[str]:
     if report.manifest is not None:
         lines.append(f"{report.manifest}: {'would be ' if report.dry_run else ''}written")
     if report.dry_run:
-        lines += fate_lines(report.replaced, report.removed)
+        lines += old_file_lines(report.replaced, report.removed)
     if isinstance(report, LabelReport) and report.n_relabeled:
         lines.append(f"{plural(report.n_relabeled, 'record')} with other labels")
     return lines

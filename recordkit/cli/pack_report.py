@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recordkit.cli.console import fate_lines
+from recordkit.cli.console import old_file_lines
 from recordkit.cli.terminal import print_message
 from recordkit.errors import plural
 from recordkit.packing import PackPreview, PackReport
@@ -37,7 +37,7 @@ def preview_lines(preview: PackPreview) -> list[str]:
         beside = ", ".join(path.name.removeprefix(each.prefix.name) for path in each.files[1:])
         lines.append(f"{each.files[0]}: {plural(each.n_images, 'image')}, with {beside}")
     lines += [f"{path}: the manifest of these shards" for path in preview.manifests]
-    lines += fate_lines(preview.replaced, preview.removed)
+    lines += old_file_lines(preview.replaced, preview.removed)
     return [*lines, f"{plural(preview.n_images, 'image')} would be packed; a dry run writes nothing"]
 
 

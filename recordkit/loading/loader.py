@@ -196,12 +196,13 @@ class Loader:
         self._options = options
         self.threads = count_threads(options.threads)
         self.dataset = options.open_dataset(path)
-        if batch_format is None:
+        is_known = batch_format is not None and batch_format.fingerprint == self.dataset.fingerprint
+        if not is_known:
             _check_classes(self.dataset)
         if not len(self.dataset):
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
         self._sampler = sampler = options.make_sampler(len(self.dataset))
-        if batch_format is None or batch_format.fingerprint != self.dataset.fingerprint:
+        if batch_format is None or not is_known:
             batch_format = find_batch_format(
                 self.dataset, options.plan, label=options.label, label_dtype=options.label_dtype
             )

@@ -19,7 +19,7 @@ from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan, plan_or_default
 from recordkit.packing.planned_sets import Im2recFiles
-from recordkit.packing.preview import expected_sets, old_names, refuse_overwrite
+from recordkit.packing.preview import expected_sets, old_names
 from recordkit.packing.replaced_set import Overwrite
 from recordkit.packing.report import PackReport, Progress
 from recordkit.packing.steps import (
@@ -32,6 +32,7 @@ from recordkit.packing.steps import (
     refuse_empty_result,
 )
 from recordkit.storage.names import refuse_file_name
+from recordkit.storage.refusals import refuse_overwrite
 from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.set_files import write_manifest
 from recordkit.storage.staging import Staging

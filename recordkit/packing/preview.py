@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recordkit.errors import PlanError
 from recordkit.packing.plan import PackPlan, plan_or_default
 from recordkit.packing.planned_sets import PlannedSet, is_input
 from recordkit.packing.replaced_set import find_obsolete_files
@@ -16,6 +15,7 @@ from recordkit.packing.steps import PackSource, check_outputs, open_sources, pla
 from recordkit.packing.writer import planned_suffixes
 from recordkit.sample import Source
 from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
+from recordkit.storage.refusals import refuse_overwrite
 from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.staging import check_prefix
 
@@ -140,12 +140,6 @@ def expected_sets(sources: Mapping[str, Source], prefix: Path, plan: PackPlan) -
         )
         for planned in plan_pack(sources, prefix, plan)[0]
     ]
-
-
-def refuse_overwrite(*, overwrite: bool) -> None:
-    """Refuse `overwrite` for an object store."""
-    if overwrite:
-        raise PlanError(argument="overwrite", message="nothing is replaced in an object store")
 
 
 def old_names(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from recordkit.errors import PublishError
+from recordkit.errors import PlanError, PublishError
 from recordkit.storage.names import stem
 from recordkit.storage.remote.urls import Url, is_url
 
@@ -71,3 +71,14 @@ def reading_refusal(path: Path) -> PublishError:
     """Return the error about an output that is an input."""
     got = "the folder of a file that is read" if path.is_dir() else "the file that is read"
     return refusal(path, got, way_out="name")
+
+
+def refuse_overwrite(*, overwrite: bool) -> None:
+    """Refuse `overwrite` for an object store.
+
+    Raises
+    ------
+    PlanError
+    """
+    if overwrite:
+        raise PlanError(argument="overwrite", message="nothing is replaced in an object store")

@@ -9,7 +9,7 @@ from images import noise, write
 
 import recordkit as rk
 from recordkit.codec import encode
-from recordkit.errors import PlanError
+from recordkit.errors import FormatError, PlanError
 
 if not os.environ.get("RECORDKIT_REQUIRE_TORCH"):
     pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -122,6 +122,17 @@ def test_copies_and_workers_read_each_sample_once_and_none_to_find_the_format(di
         assert len(list(batches)) == 4 and n_read == n_epochs * N
     write(digits, [encode(noise(6, 8), "raw")] * N)  # other data, whose format is not that of before
     assert next(iter(workers(loader))).data.shape == (3, 3, 6, 8)
+
+
+def test_workers_compare_the_classes_of_files_that_were_replaced(digits, tmp_path):
+    other = write(tmp_path / "other.rec", GRAY)
+    for path in (digits, other):
+        path.with_suffix(".json").write_text('{"classes": {"cat": 0}}')
+    loader = Loader([digits, other], batch_size=3)
+    write(other, GRAY[:5])
+    other.with_suffix(".json").write_text('{"classes": {"dog": 0}}')
+    with pytest.raises(FormatError, match=r"other\.json: expected the classes of"):
+        next(iter(workers(loader)))
 
 
 def test_the_loader_has_the_attributes_of_the_loader_of_arrays(digits):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from recordkit.cli.console import Console, fate_lines
+from recordkit.cli.console import Console, old_file_lines
 from recordkit.cli.options import (
     examples,
     memory_option,
@@ -161,7 +161,7 @@ def export_lines(report: ExportReport) -> list[str]:
         details = f"; {done.details}" if done.details else ""
         lines.append(f"{done.path}: {plural(done.n_images, 'image')}{size}{details}")
     if report.dry_run:
-        lines += fate_lines(report.replaced)
+        lines += old_file_lines(report.replaced)
         return [*lines, f"{plural(report.n_images, 'image')} would be written; a dry run writes nothing"]
     return [
         *lines,

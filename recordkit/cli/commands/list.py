@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from recordkit.cli.console import Console, fate_lines
+from recordkit.cli.console import Console, old_file_lines
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples, output_options, writing_options
 from recordkit.cli.pack_options import (
@@ -105,7 +105,7 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     ]
     if options["dry_run"]:
         lines += [f"{path}: would be written" for path in written.files if path not in written.replaced]
-        lines += fate_lines(written.replaced, written.removed)
+        lines += old_file_lines(written.replaced, written.removed)
     console.report(report, *lines)
     if bad:
         raise click.exceptions.Exit(1)

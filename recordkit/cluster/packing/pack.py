@@ -16,7 +16,7 @@ from recordkit.cluster.packing.counter import Counter, ProgressReader
 from recordkit.cluster.packing.dataset_files import create_manifests, create_plan, find_old_files, remove_plan
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.plan_file import describe_plan
-from recordkit.cluster.packing.preview import DEFAULT_MEMORY, open_ends
+from recordkit.cluster.packing.preview import DEFAULT_MEMORY, open_source_and_target
 from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shard
 from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.errors import PackError, PublishError, RecordkitError, enumerate_some, plural
@@ -119,7 +119,7 @@ def pack(  # noqa: PLR0913 (one keyword for each choice)
     plan = plan_or_default(plan)
     fingerprint = take_fingerprint(engine)
     n_bytes = DEFAULT_MEMORY if memory is None else choose_memory(memory)
-    sources, target = open_ends(source, prefix, plan, overwrite=overwrite)
+    sources, target = open_source_and_target(source, prefix, plan, overwrite=overwrite)
     with target.hold():
         planned_sets, warnings = plan_pack(sources, target.prefix, plan)
         document = describe_plan(target.prefix_name, plan, planned_sets, memory=n_bytes, fingerprint=fingerprint)

@@ -1,4 +1,4 @@
-"""Opening both ends of a pack on a cluster, and its effects before it runs. Ray is not needed."""
+"""Opening the source and the output of a pack on a cluster, and its effects before it runs. Ray is not needed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget, Target
 from recordkit.memory import choose_memory
 from recordkit.packing.plan import PackPlan, plan_or_default
-from recordkit.packing.preview import make_preview, refuse_overwrite
+from recordkit.packing.preview import make_preview
 from recordkit.packing.report import PackPreview
 from recordkit.packing.steps import open_sources, plan_pack
 from recordkit.sample import Source
 from recordkit.storage.names import refuse_file_name
+from recordkit.storage.refusals import refuse_overwrite
 from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.staging import check_prefix
 
@@ -44,7 +45,7 @@ class ClusterPackPreview(PackPreview):
         return {**super().as_json(), "n_reused": self.n_reused}
 
 
-def open_ends(
+def open_source_and_target(
     source: Source | Mapping[str, Source] | str | Path, prefix: str | Path, plan: PackPlan, *, overwrite: bool
 ) -> tuple[dict[str, Source], Target]:
     """Open the sources of a pack, and the place at which it publishes.
@@ -84,7 +85,7 @@ def preview_pack(
     preview : ClusterPackPreview
     """
     plan = plan_or_default(plan)
-    sources, target = open_ends(source, prefix, plan, overwrite=overwrite)
+    sources, target = open_source_and_target(source, prefix, plan, overwrite=overwrite)
     if not is_url(prefix):
         check_prefix(Path(prefix))
     planned_sets, warnings = plan_pack(sources, target.prefix, plan)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import PlanError, PublishError, enumerate_some
+from recordkit.errors import PublishError, enumerate_some
 from recordkit.interop.export.report import ExportedSet, ExportReport, Progress
 from recordkit.sample import Source
+from recordkit.storage.refusals import refuse_overwrite
 from recordkit.storage.remote.publish import in_order, parse_destination, publish_shown
 from recordkit.storage.remote.scratch import scratch_folder
 from recordkit.storage.remote.store import open_store
@@ -57,8 +58,7 @@ def export_to_store(
         The store refuses or does not answer, or there is no such bucket.
     """
     url = parse_destination(destination)
-    if options.get("overwrite"):
-        raise PlanError(argument="overwrite", message="nothing is replaced in an object store")
+    refuse_overwrite(overwrite=options.get("overwrite", False))
     begin_s = time.monotonic()
     store, notify = open_store(url), options.get("on_note") or (lambda note: None)
     present = store.list_folder(url.key) or {}
