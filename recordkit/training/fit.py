@@ -273,8 +273,10 @@ class _Run:
             self._unsaved = (model[0], arrays[0], arrays[1]), states, epoch
         self._observer.report(report)
         if epoch % self._resolved.checkpoint_every == 0 or epoch == self._resolved.epochs:
-            self._unsaved = None
+            if not self._writer.has_checkpoint:
+                self._unsaved = None  # an interrupted first checkpoint is published or dropped as a whole
             self._writer.save(self._mx, model, states, epoch)
+            self._unsaved = None
         return report
 
     @property

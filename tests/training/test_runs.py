@@ -14,6 +14,7 @@ from training.bars import images, write_rec
 from recordkit.cli.commands.train import _default_prefix
 from recordkit.cli.training.display import Display
 from recordkit.codec import encode
+from recordkit.storage.replacement import write_atomically
 from recordkit.storage.staging import Staging
 from recordkit.training import fit
 from recordkit.training.results.run_files import RunFiles
@@ -194,6 +195,21 @@ def test_an_epoch_whose_line_is_shown_is_not_lost(recordkit, monkeypatch, epoch)
     line = "recordkit train train.rec --num-epochs 3 --checkpoint-every 2 --no-pictures --model-prefix net"
     recordkit(line, code=130)
     assert Checkpoints("net").epochs() == [epoch]
+
+
+@pytest.mark.usefixtures("bars")
+def test_a_later_checkpoint_that_ctrl_c_interrupts_is_written_again(recordkit, monkeypatch):
+    def write_interrupted(path, write):
+        if path.name == "net-0002.params":
+            patch.undo()
+            interrupt()
+        write_atomically(path, write)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recordkit.training.run.writer.write_atomically", write_interrupted)
+        line = "recordkit train train.rec --batch-size 10 --no-pictures --num-epochs 3 --checkpoint-every 1"
+        recordkit(f"{line} --model-prefix net", code=130)
+    assert Checkpoints("net").epochs() == [1, 2]
 
 
 @pytest.mark.usefixtures("bars")
