@@ -214,6 +214,37 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3, decoders: Col
         return _pixels(picture if channels == "keep" else _upright(picture, exif), channels)
 
 
+def decode_ycbcr(payload: bytes | memoryview, *, channels: Channels = 3) -> Image | None:
+    """Decode a JPEG to the planes that it is stored as, Y, Cb and Cr, with chroma enlarged to the size of the image.
+
+    Parameters
+    ----------
+    payload : bytes-like
+    channels : {3, "keep"}, default 3
+        With "keep", EXIF orientation is not applied.
+
+    Returns
+    -------
+    image : ndarray of uint8, shape (H, W, 3), or None
+        None if `payload` is no JPEG of these planes, or is damaged: `decode` has the pixels, or the error.
+
+    Examples
+    --------
+    >>> decode_ycbcr(encode(np.full((2, 3, 3), 255, np.uint8), "jpg"))[0, 0].tolist()
+    [255, 128, 128]
+    >>> decode_ycbcr(encode(np.zeros((2, 3, 1), np.uint8), "jpg")) is None
+    True
+    """
+    if sniff(payload) != "jpg":
+        return None
+    with contextlib.suppress(ImageError), _open_picture(payload) as (picture, exif):
+        if picture.mode == "RGB":
+            picture.draft("YCbCr", picture.size)
+            picture.load()
+            return np.asarray(picture if channels == "keep" else _upright(picture, exif))
+    return None
+
+
 @contextlib.contextmanager
 def _open_picture(payload: bytes | memoryview, decoders: Collection[str] = ()) -> Iterator[tuple[PillowImage, bytes]]:
     """Open an image with Pillow, and turn its errors, also those inside the block, into ImageErrors.
@@ -340,7 +371,7 @@ def to_channels(image: Image, channels: Channels) -> Image:
     return np.asarray(Pillow.fromarray(np.ascontiguousarray(image[:, :, :3])).convert("L"))[:, :, None]
 
 
-def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
+def encode(image: Image, encoding: str, *, quality: int | None = None, ycbcr: bool = False) -> bytes:
     r"""Encode an image.
 
     Parameters
@@ -350,6 +381,8 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
     encoding : {"jpg", "png", "raw"}
     quality : int, optional
         JPEG quality, 1 to 100, default 95. PNG compression level, 0 to 9, default 3; higher values count as 9.
+    ycbcr : bool, default False
+        The channels of `image` are Y, Cb and Cr, as `decode_ycbcr` gives them. Only for JPEG.
 
     Returns
     -------
@@ -372,7 +405,10 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
 
     if encoding == "jpg" and channels == 4:
         image, channels = image[:, :, :3], 3
-    picture = Pillow.fromarray(image[:, :, 0] if channels == 1 else np.ascontiguousarray(image))
+    if ycbcr:
+        picture = Pillow.frombytes("YCbCr", (width, height), image.tobytes())
+    else:
+        picture = Pillow.fromarray(image[:, :, 0] if channels == 1 else np.ascontiguousarray(image))
     file = io.BytesIO()
     try:
         if encoding == "jpg":

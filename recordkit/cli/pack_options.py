@@ -142,6 +142,9 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="Filter of --resize."
         ),
+        click.option(
+            "--exact", is_flag=True, help="Resize the RGB pixels of JPEGs, not their planes, which is slower."
+        ),
         click.option("--center-crop", is_flag=True, help="Keep the central square."),
         click.option(
             "--channels",

@@ -20,7 +20,9 @@ def frame_records(
 ) -> tuple[bytes, list[int], bytes]: ...
 
 class Transcoder:
-    def __init__(self, *, channels: int, crop: bool, filter: str, side: int, encoding: str, quality: int) -> None: ...
+    def __init__(
+        self, *, channels: int, crop: bool, filter: str, side: int, planes: bool, encoding: str, quality: int
+    ) -> None: ...
     def __call__(
         self,
         contents: list[bytes | NDArray[np.uint8]],

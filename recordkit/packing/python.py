@@ -47,6 +47,7 @@ class PythonEngine:
         self._resize = Resize(plan.resize, plan.filter) if plan.resize is not None else None
         self.encoding = plan.encoding or ("png" if pixels else "jpg")
         self._quality = plan.quality
+        self._resizes_planes = plan.resizes_planes(self.encoding, self.channels)
         self._first_label = plan.first_label_in_header
         self._has_checksums = plan.checksums
 
@@ -85,10 +86,15 @@ class PythonEngine:
     def _transcode(self, content: bytes | Image, key: int) -> tuple[bytes, str]:
         """Return the payload, and a remark or ""."""
         remark = ""
+        image = None
+        if self._resizes_planes and isinstance(content, bytes):
+            image = codec.decode_ycbcr(content, channels=self.channels)
+        ycbcr = image is not None
         if isinstance(content, bytes):
             if codec.sniff(content) == "unknown" and not self._decoders:
                 _refuse_other_format(content)
-            image = codec.decode(content, channels=self.channels, decoders=self._decoders)
+            if image is None:
+                image = codec.decode(content, channels=self.channels, decoders=self._decoders)
             if codec.has_several_pictures(content):
                 remark = "animated, only the first frame was packed"
         else:
@@ -97,7 +103,7 @@ class PythonEngine:
             image = self._crop(image)
         if self._resize:
             image = self._resize(image, key=key)
-        return codec.encode(image, self.encoding, quality=self._quality), remark
+        return codec.encode(image, self.encoding, quality=self._quality, ycbcr=ycbcr), remark
 
     def _check_copy(self, payload: bytes, budget: MemoryBudget) -> str:
         """Refuse bytes that are no image, or that look damaged and do not decode; return a remark or ""."""

@@ -6,6 +6,7 @@
 //     jpeglib.h  jpeg_decompress_struct the fields that it calls internal to the decompressor: inputctl, entropy,
 //                                       comps_in_scan, cur_comp_info, MCUs_per_row, MCU_rows_in_scan, blocks_in_MCU,
 //                                       MCU_membership, Ss, Se, Ah, Al
+//                jpeg_component_info    DCT_scaled_size (set for chroma that is halved)
 //
 // and relies on jdinput.c: start_input_pass calls entropy->start_pass. It was run and tested with libjpeg-turbo 2.1.5.
 // By its sources, the structures and that function are the same from 1.5.90 to 2.1.5.1; from 2.1.90 to 3.2.0, the
@@ -31,30 +32,38 @@ namespace recordkit {
 constexpr int kMaxCodeBits = 16;   // T.81, B.2.4.2
 constexpr int kMaxValueBits = 15;  // both of a DC difference and of an AC coefficient, as the tables can express it
 constexpr int kTableBits = 10;     // bits of the scan that one lookup sees
+constexpr int kTableMask = (1 << kTableBits) - 1;
 
-// Decode-table entry for the next kTableBits bits of a scan, 32 bits:
-//
-//     byte 0  code_bits   length of the Huffman code: 1 to kTableBits; 0 if there is no such code
-//     byte 1  total_bits  length of the code and the value after it: 1 to 31; 0 if no code of up to kTableBits bits
-//                         fits
-//     byte 2  zero_run    zero coefficients before the value: 0 to 15; 0 in a DC table
-//     byte 3  value_bits  length of the value after the code: 0 to 15
-struct TableEntry {
-    uint8_t code_bits;
-    uint8_t total_bits;
-    uint8_t zero_run;
-    uint8_t value_bits;
+// Decode-table entry for the next kTableBits bits of a scan, of a DC table.
+struct DcEntry {
+    uint8_t code_bits;   // length of the Huffman code: 1 to kTableBits; 0 if there is no such code
+    uint8_t total_bits;  // length of the code and the value after it: 1 to 31; 0 if no code fits
+    uint8_t value_bits;  // length of the value after the code: 0 to 15
 };
-static_assert(sizeof(TableEntry) == 4, "a lookup is one 32-bit load, and a table of 1,024 entries takes 4 KiB");
+
+// Entry of an AC table: one symbol with its value, or two if both and their values fit into kTableBits. Decoding is bound
+// by the time from one lookup to the next, so two symbols cost hardly more than one.
+struct AcEntry {
+    uint8_t code_bits;       // of the first symbol, as above
+    uint8_t value_bits;      // of the first symbol
+    uint8_t first_bits;      // length of the first code and its value: 1 to 31; 0 if no code of up to kTableBits fits
+    uint8_t total_bits;      // length of all codes and values of the entry
+    uint8_t first_advance;   // coefficients from the last one to that of the first symbol: 1 to 16, or kEndOfBlock
+    uint8_t second_advance;  // the same from the first symbol to the second; 0 if there is no second one
+    int16_t second_value;
+};
+static_assert(sizeof(AcEntry) == 8, "a lookup is one 64-bit load, and a table of 1,024 entries takes 8 KiB");
+constexpr uint8_t kEndOfBlock = 128;
 static_assert(kTableBits <= kMaxCodeBits, "no code is longer than kMaxCodeBits");
-static_assert(kMaxCodeBits + kMaxValueBits <= UINT8_MAX, "total_bits has 8 bits");
+static_assert(kMaxCodeBits + kMaxValueBits <= UINT8_MAX, "the lengths have 8 bits");
 
 struct HuffmanTable {
     // The two fields of a JHUFF_TBL from which the table was made.
     UINT8 n_codes[kMaxCodeBits + 1] = {};  // [length]
     UINT8 symbols[256] = {};
 
-    TableEntry entries[1 << kTableBits] = {};
+    DcEntry dc_entries[1 << kTableBits] = {};      // used if it is a DC table
+    AcEntry ac_entries[1 << kTableBits] = {};      // used if it is an AC table
     int32_t code_limit[kMaxCodeBits + 1] = {};     // [length]: the code after the last one, shifted to 16 bits
     int32_t symbol_offset[kMaxCodeBits + 1] = {};  // [length]: a code plus this is the index of its symbol
     bool valid = false;                            // by the rules of libjpeg
@@ -64,6 +73,10 @@ struct HuffmanTable {
                !std::memcmp(symbols, source.huffval, sizeof symbols);
     }
     void make(const JHUFF_TBL& source, bool dc);
+
+  private:
+    // Add second symbols to the entries of an AC table.
+    void pair();
 };
 
 namespace {
@@ -78,8 +91,8 @@ constexpr int kRefilledBits = 56;
 // Shift of a byte that becomes the highest byte of the reservoir; with more valid bits there is no room for a byte.
 constexpr int kTopByteShift = 64 - 8;
 // Values of 8-bit images need up to 10 bits for an AC coefficient and 11 for a DC difference (T.81, F.1.2).
-constexpr int kValuesPerRefill = 2, kAcValueBits = 10;
-static_assert(kValuesPerRefill * (kMaxCodeBits + kAcValueBits) <= kRefilledBits, "one refill serves two AC values");
+constexpr int kLookupsPerRefill = 2, kAcValueBits = 10;
+static_assert(kLookupsPerRefill * (kMaxCodeBits + kAcValueBits) <= kRefilledBits, "one refill serves two lookups");
 static_assert(kMaxCodeBits + kMaxValueBits <= kRefilledBits, "one refill serves any single value");
 
 // The position in a scan, copied from HuffmanScan so that it stays in registers while an MCU is decoded.
@@ -120,64 +133,89 @@ struct BitReader {
         reservoir <<= count;
         n_bits -= count;
     }
-    // Read a code and the value after it; return the value. A value whose first bit is 0 is negative (T.81, F.2.2.1).
-    ALWAYS_INLINE int read_value(TableEntry entry) {
-        const uint64_t after_code = reservoir << entry.code_bits;
+    // The value after a code, 0 if it has no bits. A value whose first bit is 0 is negative (T.81, F.2.2.1).
+    ALWAYS_INLINE int value_after(int code_bits, int value_bits) const {
+        const uint64_t after_code = reservoir << code_bits;
         const int64_t negative = ~static_cast<int64_t>(after_code) >> 63;
         const auto magnitude =
-            static_cast<int64_t>((after_code ^ static_cast<uint64_t>(negative)) >> 1 >> (63 - entry.value_bits));
-        drop(entry.total_bits);
+            static_cast<int64_t>((after_code ^ static_cast<uint64_t>(negative)) >> 1 >> (63 - value_bits));
         return static_cast<int>((magnitude ^ negative) - negative);
     }
 };
 
-// A symbol of an AC table is zero_run << 4 | value_bits; a symbol of a DC table is value_bits.
-TableEntry make_entry(int symbol, int code_bits, bool dc) {
-    const int zero_run = dc ? 0 : symbol >> 4, value_bits = dc ? symbol : symbol & 15;
+DcEntry dc_entry(int value_bits, int code_bits) {
     return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(code_bits + value_bits),
-            static_cast<uint8_t>(zero_run), static_cast<uint8_t>(value_bits)};
+            static_cast<uint8_t>(value_bits)};
 }
 
-// Find the entry of a code that is longer than kTableBits; all 0 if there is no such code.
-__attribute__((noinline)) TableEntry find_long_code(const HuffmanTable& table, uint64_t reservoir, bool dc) {
+// A symbol of an AC table is the number of zeros before its value << 4 | value_bits. Without a value it ends the block,
+// except 15 << 4, which is 16 zeros.
+AcEntry ac_entry(int symbol, int code_bits) {
+    const int n_zeros = symbol >> 4, value_bits = symbol & 15;
+    const auto bits = static_cast<uint8_t>(code_bits + value_bits);
+    const auto advance = static_cast<uint8_t>(value_bits || n_zeros == 15 ? n_zeros + 1 : kEndOfBlock);
+    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(value_bits), bits, bits, advance, 0, 0};
+}
+
+// Find a code that is longer than kTableBits; its length is 0 if there is no such code.
+struct LongCode {
+    int symbol = 0, code_bits = 0;
+};
+
+__attribute__((noinline)) LongCode find_long_code(const HuffmanTable& table, uint64_t reservoir) {
     const auto code = static_cast<int32_t>(reservoir >> (64 - kMaxCodeBits));
     for (int length = kTableBits + 1; length <= kMaxCodeBits; ++length)
         if (code < table.code_limit[length])
-            return make_entry(table.symbols[(code >> (kMaxCodeBits - length)) + table.symbol_offset[length]], length,
-                              dc);
+            return {table.symbols[(code >> (kMaxCodeBits - length)) + table.symbol_offset[length]], length};
     return {};
 }
 
 // Decode a block into `block`, or only read past it if `block` is null. Return false if the data are damaged.
+template <bool stores>
 ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, BitReader& bits, int& last_dc,
                               JCOEF* block) {
     bits.refill();
-    TableEntry entry = dc.entries[bits.peek(kTableBits)];
-    if (!entry.total_bits) entry = find_long_code(dc, bits.reservoir, true);
-    if (!entry.total_bits) return false;
-    last_dc += bits.read_value(entry);
+    DcEntry dc_code = dc.dc_entries[bits.peek(kTableBits)];
+    if (__builtin_expect(!dc_code.total_bits, 0)) {
+        const LongCode code = find_long_code(dc, bits.reservoir);
+        if (!code.code_bits) return false;
+        dc_code = dc_entry(code.symbol, code.code_bits);
+    }
+    last_dc += bits.value_after(dc_code.code_bits, dc_code.value_bits);
+    bits.drop(dc_code.total_bits);
     if (last_dc < INT16_MIN || last_dc > INT16_MAX) return false;
-    if (block) block[0] = static_cast<JCOEF>(last_dc);
-    int k = 1;
+    const auto store = [block](int k, int value) {
+        if (stores) block[kZigzag[k]] = static_cast<JCOEF>(value);
+    };
+    store(0, last_dc);
+    int k = 0;  // the last coefficient that was decoded
     for (;;) {
         bits.refill();
         // Longer values than those of 8-bit images are damage; they make n_bits negative.
-        for (int n = 0; n < kValuesPerRefill; ++n) {
-            entry = ac.entries[bits.peek(kTableBits)];
+        for (int n = 0; n < kLookupsPerRefill; ++n) {
+            AcEntry entry = ac.ac_entries[bits.peek(kTableBits)];
             if (__builtin_expect(!entry.total_bits, 0)) {
-                entry = find_long_code(ac, bits.reservoir, false);
-                if (!entry.total_bits) return false;
+                const LongCode code = find_long_code(ac, bits.reservoir);
+                if (!code.code_bits) return false;
+                entry = ac_entry(code.symbol, code.code_bits);
             }
-            k += entry.zero_run;
-            if (entry.value_bits) {
-                const int value = bits.read_value(entry);
-                if (k > 63) return false;
-                if (block) block[kZigzag[k]] = static_cast<JCOEF>(value);
-            } else {
+            const int value = bits.value_after(entry.code_bits, entry.value_bits);
+            const int first = k + entry.first_advance;
+            k = first + entry.second_advance;
+            if (k >= 63) {  // the last coefficient, the end of the block, or damage
+                if (first >= 63) {
+                    bits.drop(entry.first_bits);
+                    if (first == 63) store(first, value);
+                    return first == 63 || !entry.value_bits;
+                }
                 bits.drop(entry.total_bits);
-                if (entry.zero_run != 15) return true;  // end of block: all other coefficients are 0
+                store(first, value);
+                if (k == 63) store(k, entry.second_value);
+                return k == 63 || !entry.second_value;
             }
-            if (++k > 63) return true;
+            bits.drop(entry.total_bits);
+            store(k, entry.second_value);  // overwritten if there is no second symbol
+            store(first, value);
         }
     }
 }
@@ -187,7 +225,8 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
 void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
     std::memcpy(n_codes, source.bits, sizeof n_codes);
     std::memcpy(symbols, source.huffval, sizeof symbols);
-    std::memset(entries, 0, sizeof entries);
+    std::memset(dc_entries, 0, sizeof dc_entries);
+    std::memset(ac_entries, 0, sizeof ac_entries);
     int n_symbols = 0;
     for (int length = 1; length <= kMaxCodeBits; ++length) n_symbols += n_codes[length];
     valid = n_symbols <= 256;
@@ -197,12 +236,29 @@ void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
         for (int n = 0; n < n_codes[length] && index < 256; ++n, ++code, ++index) {
             if (dc && symbols[index] > kMaxValueBits) valid = false;
             if (length > kTableBits) continue;
-            const int free_bits = kTableBits - length;
-            std::fill_n(entries + ((code << free_bits) & ((1 << kTableBits) - 1)), 1 << free_bits,
-                        make_entry(symbols[index], length, dc));
+            const int free_bits = kTableBits - length, begin = (code << free_bits) & kTableMask;
+            if (dc) std::fill_n(dc_entries + begin, 1 << free_bits, dc_entry(symbols[index], length));
+            else std::fill_n(ac_entries + begin, 1 << free_bits, ac_entry(symbols[index], length));
         }
         if (n_codes[length] && code >= 1 << length) valid = false;  // a code of all ones is not allowed
         code_limit[length] = code << (kMaxCodeBits - length);
+    }
+    if (!dc) pair();
+}
+
+void HuffmanTable::pair() {
+    AcEntry single[1 << kTableBits];
+    std::copy(ac_entries, ac_entries + kTableMask + 1, single);
+    for (int bits = 0; bits <= kTableMask; ++bits) {
+        AcEntry& entry = ac_entries[bits];
+        if (!entry.total_bits || entry.first_advance == kEndOfBlock || entry.first_bits >= kTableBits) continue;
+        const int rest = (bits << entry.first_bits) & kTableMask;  // the bits after the first value, then zeros
+        const AcEntry& second = single[rest];
+        if (!second.total_bits || entry.first_bits + second.first_bits > kTableBits) continue;
+        const BitReader reader{nullptr, nullptr, uint64_t(rest) << (64 - kTableBits), kTableBits};
+        entry.second_value = static_cast<int16_t>(reader.value_after(second.code_bits, second.value_bits));
+        entry.second_advance = second.first_advance;
+        entry.total_bits = static_cast<uint8_t>(entry.first_bits + second.first_bits);
     }
 }
 
@@ -217,6 +273,14 @@ void HuffmanScan::install(jpeg_decompress_struct& info) {
 // takes longer than decoding a small digit.
 void HuffmanScan::start_input_pass(j_decompress_ptr info) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
+    if (scan.halve_chroma)
+        for (int n = 1; n < info->num_components; ++n) {
+#if JPEG_LIB_VERSION >= 70
+            info->comp_info[n].DCT_h_scaled_size = info->comp_info[n].DCT_v_scaled_size = DCTSIZE / 2;
+#else
+            info->comp_info[n].DCT_scaled_size = DCTSIZE / 2;
+#endif
+        }
     const bool baseline = !info->progressive_mode && !info->arith_code && !info->inputctl->has_multiple_scans;
     const bool supported = baseline && !info->Ss && info->Se == 63 && !info->Ah && !info->Al && make_tables(*info);
     if (supported)
@@ -274,7 +338,9 @@ boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     bool good = true;
     for (int n = 0; n < scan.n_blocks_ && good; ++n) {
         const Block& block = scan.blocks_[n];
-        good = read_block(*block.dc, *block.ac, bits, scan.last_dc_[block.component], blocks ? blocks[n][0] : nullptr);
+        int& last_dc = scan.last_dc_[block.component];
+        good = blocks ? read_block<true>(*block.dc, *block.ac, bits, last_dc, blocks[n][0])
+                      : read_block<false>(*block.dc, *block.ac, bits, last_dc, nullptr);
     }
     if (!good || bits.n_bits < 0) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     scan.next_ = bits.next;

@@ -39,6 +39,10 @@ class HuffmanScan {
     // decodes and kHasFastHuffman.
     void install(jpeg_decompress_struct& info);
 
+    // Decode chroma by the 4x4 inverse DCT, to half of its columns and rows. Set before jpeg_start_decompress, and only
+    // if kHasFastHuffman and the planes are read as they are (raw_data_out).
+    bool halve_chroma = false;
+
   private:
     struct Block {               // one block of an MCU
         const HuffmanTable* dc;  // both are this thread's tables, which live as long as the thread

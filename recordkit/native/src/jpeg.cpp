@@ -131,6 +131,42 @@ Image cmyk_to_rgb(const Image& cmyk) {
     return rgb;
 }
 
+// The format of a plane whose samples cover this many columns and rows. Which planes are smooth, unless none is, is the
+// rule of libjpeg-turbo's jdsample.c.
+Plane plane_of(const jpeg_decompress_struct& info, uint32_t columns, uint32_t rows, bool smooth) {
+    Plane plane;
+    plane.width = (info.image_width + columns - 1) / columns;
+    plane.height = (info.image_height + rows - 1) / rows;
+    smooth = smooth && columns <= 2 && rows <= 2 && (columns == 1 || plane.width > 2);
+    plane.columns = {columns, 0, smooth && columns == 2};
+    plane.rows = {rows, 0, smooth && rows == 2};
+    return plane;
+}
+
+// Turn a plane of the image upright.
+void turn(Plane& plane, uint32_t image_width, uint32_t image_height, int orientation) {
+    Image samples(plane.width, plane.height, 1);
+    for (uint32_t y = 0; y < plane.height; ++y) std::memcpy(samples.row(y), plane.blocks.row(y), plane.width);
+    plane.blocks = upright(std::move(samples), orientation);
+    const auto flip = [](Upsampling& lines, uint32_t n_samples, uint32_t n_lines) {
+        lines.lines_before = n_samples * lines.lines_per_sample - n_lines;
+    };
+    if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
+        flip(plane.columns, plane.width, image_width);
+    if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
+        flip(plane.rows, plane.height, image_height);
+    if (orientation < 5) return;
+    std::swap(plane.columns, plane.rows);
+    std::swap(plane.width, plane.height);
+}
+
+// Where the samples of a plane go. In one call libjpeg gives a row of MCUs.
+struct PlaneRows {
+    uint8_t* samples;  // not owned: those of a Plane
+    size_t stride;
+    JDIMENSION per_call;
+};
+
 }  // namespace
 
 // libjpeg's state for one image. It is not kept for the next image, because libjpeg would use this image's tables for a
@@ -196,6 +232,20 @@ struct Jpeg::Decoder {
         return true;
     }
 
+    bool read_planes(const PlaneRows planes[3]) {
+        if (setjmp(errors.jump_target)) return false;
+        constexpr JDIMENSION kRows = MAX_SAMP_FACTOR * DCTSIZE;
+        JSAMPROW rows[3][kRows];
+        JSAMPARRAY arrays[3] = {rows[0], rows[1], rows[2]};
+        for (JDIMENSION call = 0; call < info.total_iMCU_rows; ++call) {
+            for (int n = 0; n < 3; ++n)
+                for (JDIMENSION row = 0; row < planes[n].per_call; ++row)
+                    rows[n][row] = planes[n].samples + (size_t(call) * planes[n].per_call + row) * planes[n].stride;
+            jpeg_read_raw_data(&info, arrays, planes[0].per_call);
+        }
+        return true;
+    }
+
     bool finish() {
         if (setjmp(errors.jump_target)) return false;
         return jpeg_finish_decompress(&info) == TRUE;
@@ -233,6 +283,8 @@ Jpeg::~Jpeg() = default;
 
 bool Jpeg::is_gray() const { return decoder_->info.num_components == 1; }
 
+bool Jpeg::has_planes() const { return decoder_->info.jpeg_color_space == JCS_YCbCr; }
+
 uint32_t Jpeg::width() const {
     return decoder_->swaps_sides() ? decoder_->info.image_height : decoder_->info.image_width;
 }
@@ -253,6 +305,42 @@ Image Jpeg::decode() {
     if (decoder.channels && image.channels != static_cast<uint32_t>(decoder.channels))
         return to_channels(image.view(), static_cast<uint32_t>(decoder.channels));
     return image;
+}
+
+std::array<Plane, 3> Jpeg::decode_planes(bool halve_chroma) {
+    Decoder& decoder = *decoder_;
+    auto& info = decoder.info;
+    const auto &luma = info.comp_info[0], &chroma = info.comp_info[1], &other = info.comp_info[2];
+    const int h = luma.h_samp_factor / chroma.h_samp_factor, v = luma.v_samp_factor / chroma.v_samp_factor;
+    if (luma.h_samp_factor != info.max_h_samp_factor || luma.v_samp_factor != info.max_v_samp_factor ||
+        chroma.h_samp_factor * h != luma.h_samp_factor || chroma.v_samp_factor * v != luma.v_samp_factor ||
+        other.h_samp_factor != chroma.h_samp_factor || other.v_samp_factor != chroma.v_samp_factor)
+        reject("a rare sampling of chroma");
+    halve_chroma = halve_chroma && kHasFastHuffman && h == 1 && v == 1;
+    decoder.huffman.halve_chroma = halve_chroma;
+    info.out_color_space = JCS_YCbCr;
+    info.raw_data_out = TRUE;
+    decoder.check(decoder.start());
+    const uint32_t scale = halve_chroma ? 2 : 1;
+    std::array<Plane, 3> planes;
+    PlaneRows rows[3];
+    for (size_t n = 0; n < 3; ++n) {
+        const auto& component = info.comp_info[n];
+        const uint32_t block = n ? DCTSIZE / scale : DCTSIZE;
+        rows[n].per_call = static_cast<JDIMENSION>(component.v_samp_factor) * block;
+        // Repeated samples are nearer to the pixels than smooth ones if the DCT has made the mean of these pixels.
+        planes[n] =
+            n ? plane_of(info, static_cast<uint32_t>(h) * scale, static_cast<uint32_t>(v) * scale, !halve_chroma)
+              : plane_of(info, 1, 1, false);
+        planes[n].blocks = Image(component.width_in_blocks * block, info.total_iMCU_rows * rows[n].per_call, 1);
+        rows[n].stride = planes[n].blocks.width;
+        rows[n].samples = planes[n].blocks.pixels.data();
+    }
+    decoder.check(decoder.read_planes(rows));
+    decoder.check(decoder.finish());
+    if (decoder.orientation != 1)
+        for (Plane& plane : planes) turn(plane, info.image_width, info.image_height, decoder.orientation);
+    return planes;
 }
 
 DecodedPart Jpeg::decode_part(const Rect& part, unsigned eighths) {
@@ -289,6 +377,8 @@ Image decode_jpeg(Span payload, int channels) { return Jpeg(payload, channels).d
 
 namespace {
 
+constexpr uint32_t kMcuRows = 2 * DCTSIZE;  // luma rows of an MCU with 4:2:0
+
 // On entry `size` is the capacity of the buffer, on return the number of bytes written.
 bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned long* size) {
     if (setjmp(encoder.errors.jump_target)) return false;
@@ -309,11 +399,38 @@ bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned lo
     return true;
 }
 
-}  // namespace
+// As above. Rows below the image repeat the last one, as in libjpeg's own preprocessing.
+bool compress_planes(Encoder& encoder, const ImageView planes[3], uint32_t width, uint32_t height, int quality,
+                     unsigned long* size) {
+    if (setjmp(encoder.errors.jump_target)) return false;
+    auto& info = encoder.info;
+    jpeg_mem_dest(&info, &encoder.buffer, size);
+    info.image_width = width;
+    info.image_height = height;
+    info.input_components = 3;
+    info.in_color_space = JCS_YCbCr;
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, quality, TRUE);
+    info.raw_data_in = TRUE;
+    jpeg_start_compress(&info, TRUE);
+    JSAMPROW rows[3][kMcuRows];
+    JSAMPARRAY arrays[3] = {rows[0], rows[1], rows[2]};
+    for (uint32_t top = 0; top < height; top += kMcuRows) {
+        for (int n = 0; n < 3; ++n)
+            for (uint32_t row = 0; row < kMcuRows; ++row)
+                rows[n][row] = const_cast<JSAMPLE*>(  // libjpeg does not write to it
+                    planes[n].row(std::min((n ? top / 2 : top) + row, planes[n].height - 1)));
+        jpeg_write_raw_data(&info, arrays, kMcuRows);
+    }
+    jpeg_finish_compress(&info);
+    return true;
+}
 
-void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out) {
+// Append to `out` what compress(encoder, &size) writes.
+template <typename Compress>
+void append_jpeg(uint32_t width, uint32_t height, std::vector<uint8_t>& out, const Compress& compress) {
     thread_local Encoder encoder;
-    if (!image.width || !image.height || image.width > kLongestSide || image.height > kLongestSide)
+    if (!width || !height || width > kLongestSide || height > kLongestSide)
         throw Unsupported("a side longer than JPEG's 65,500 pixels");
     if (!encoder.buffer) {
         encoder.capacity = 1 << 16;
@@ -322,7 +439,7 @@ void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out)
     }
     unsigned char* const old_buffer = encoder.buffer;
     unsigned long size = encoder.capacity;
-    const bool compressed = compress(encoder, image, quality, &size);
+    const bool compressed = compress(encoder, &size);
     if (!compressed) {
         jpeg_abort_compress(&encoder.info);
         throw Unsupported(encoder.errors.message);
@@ -336,6 +453,21 @@ void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out)
         std::free(encoder.buffer);
         encoder.buffer = nullptr;
     }
+}
+
+}  // namespace
+
+void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out) {
+    append_jpeg(image.width, image.height, out,
+                [&](Encoder& encoder, unsigned long* size) { return compress(encoder, image, quality, size); });
+}
+
+void encode_jpeg_planes(const std::array<Image, 3>& planes, uint32_t width, uint32_t height, int quality,
+                        std::vector<uint8_t>& out) {
+    const ImageView views[3] = {planes[0].view(), planes[1].view(), planes[2].view()};
+    append_jpeg(width, height, out, [&](Encoder& encoder, unsigned long* size) {
+        return compress_planes(encoder, views, width, height, quality, size);
+    });
 }
 
 }  // namespace recordkit

@@ -5,7 +5,10 @@
 // are left to the reference engine (Unsupported).
 #pragma once
 
+#include <array>
+
 #include "common.hpp"
+#include "taps.hpp"
 
 namespace recordkit {
 
@@ -20,6 +23,15 @@ struct DecodedPart {
     unsigned eighths = 8;
 };
 
+// One of the planes Y, Cb and Cr of a JPEG, as it is stored. Chroma often has fewer samples than the image has pixels.
+struct Plane {
+    Image blocks;  // one channel, whole blocks of the JPEG; the samples begin at its upper left
+    uint32_t width = 0, height = 0;
+    Upsampling columns, rows;
+
+    ImageView view() const { return blocks.view().part({0, 0, width, height}); }
+};
+
 // A JPEG whose header has been read, so that a caller can choose from its size which part to decode.
 class Jpeg {
   public:
@@ -29,6 +41,7 @@ class Jpeg {
     Jpeg& operator=(const Jpeg&) = delete;
 
     bool is_gray() const;
+    bool has_planes() const;  // it is stored as Y, Cb and Cr
 
     // Size of the upright image.
     uint32_t width() const;
@@ -42,6 +55,11 @@ class Jpeg {
     // Decode the whole image, and check the file to its end.
     Image decode();
 
+    // Decode to Y, Cb and Cr, and check the file to its end. With `halve_chroma`, chroma may have half of its columns
+    // and rows, by a smaller inverse DCT. Throws Unsupported also for images that are not stored as these planes, or not
+    // upright.
+    std::array<Plane, 3> decode_planes(bool halve_chroma);
+
   private:
     struct Decoder;
     std::unique_ptr<Decoder> decoder_;
@@ -50,5 +68,10 @@ class Jpeg {
 // Append the image as JPEG to `out`, with 4:2:0 subsampling and the standard Huffman tables. `quality` is 1 to 100. The
 // fourth of four channels is dropped. Throws Unsupported for sides above 65,500 pixels.
 void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out);
+
+// Append an image of this size, given as planes Y, Cb and Cr, to `out`. The columns of a plane fill whole blocks of 8;
+// chroma has half of luma's columns and rows, rounded up.
+void encode_jpeg_planes(const std::array<Image, 3>& planes, uint32_t width, uint32_t height, int quality,
+                        std::vector<uint8_t>& out);
 
 }  // namespace recordkit

@@ -12,7 +12,8 @@ struct Recipe {
     int channels = 3;  // 3, 1, or 0 for as stored
     bool crop = false;
     Filter filter = Filter::none;
-    uint32_t side = 0;  // length of the short side after the resize
+    uint32_t side = 0;    // length of the short side after the resize
+    bool planes = false;  // resize the planes of a JPEG that becomes a JPEG, without RGB in between
     Encoding encoding = Encoding::jpg;
     int quality = 95;
 };

@@ -66,6 +66,56 @@ Taps taps_for(Filter filter, uint32_t in, const LineRange& range, uint32_t out, 
     return taps;
 }
 
+Taps halved_taps(const Taps& lines, Upsampling upsampling, uint32_t n_samples, uint32_t n) {
+    const int per_sample = static_cast<int>(upsampling.lines_per_sample), last_sample = static_cast<int>(n_samples) - 1;
+    const auto line_of = [&](size_t sample, size_t side) { return std::min(2 * sample + side, lines.size() - 1); };
+    const auto sample_of = [&](int line) { return (line + static_cast<int>(upsampling.lines_before)) / per_sample; };
+    // The samples around those of two lines, which a smooth enlargement uses too.
+    const auto begin_of = [&](size_t sample) {
+        const int first = std::min(lines.first[line_of(sample, 0)], lines.first[line_of(sample, 1)]);
+        return std::max(sample_of(first) - 1, 0);
+    };
+    const auto end_of = [&](size_t sample) {
+        const int last = std::max(lines.last(line_of(sample, 0)), lines.last(line_of(sample, 1)));
+        return std::min(sample_of(last) + 1, last_sample) + 1;
+    };
+    Taps taps;
+    for (size_t sample = 0; sample < n; ++sample)
+        taps.weights_per_line = std::max(taps.weights_per_line, end_of(sample) - begin_of(sample));
+    taps.first.resize(n);
+    taps.count.resize(n);
+    taps.weights.assign(size_t(n) * taps.weights_per_line, 0);
+    std::vector<double> sums(taps.weights_per_line);
+    for (size_t sample = 0; sample < n; ++sample) {
+        const int begin = begin_of(sample), count = end_of(sample) - begin;
+        std::fill(sums.begin(), sums.end(), 0.0);
+        for (const size_t line : {line_of(sample, 0), line_of(sample, 1)}) {
+            for (int k = 0; k < lines.count[line]; ++k) {
+                const int input = lines.first[line] + k, nearest = sample_of(input);
+                const double weight = lines.line_weights(line)[k] / (2 * kOne);
+                const bool is_second = (input + static_cast<int>(upsampling.lines_before)) % 2;
+                const int next = std::clamp(is_second ? nearest + 1 : nearest - 1, 0, last_sample);
+                sums[nearest - begin] += upsampling.smooth ? 0.75 * weight : weight;
+                if (upsampling.smooth) sums[next - begin] += 0.25 * weight;
+            }
+        }
+        taps.first[sample] = begin;
+        taps.count[sample] = count;
+        WeightRounder rounder{&taps.weights[sample * taps.weights_per_line]};
+        for (int k = 0; k < count; ++k) rounder.add(sums[k]);
+    }
+    return taps;
+}
+
+void Taps::repeat_last(size_t n) {
+    const std::vector<int16_t> last_weights(weights.end() - weights_per_line, weights.end());
+    while (size() < n) {
+        first.push_back(first.back());
+        count.push_back(count.back());
+        weights.insert(weights.end(), last_weights.begin(), last_weights.end());
+    }
+}
+
 void Taps::mirror() {
     std::reverse(first.begin(), first.end());
     std::reverse(count.begin(), count.end());

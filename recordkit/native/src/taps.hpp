@@ -29,6 +29,8 @@ struct Taps {
     int end() const { return std::max(last(0), last(size() - 1)) + 1; }
     // Reverse the order of the result lines.
     void mirror();
+    // Repeat the last result line until there are `n`.
+    void repeat_last(size_t n);
     // Renumber the input lines.
     void move(int by) {
         for (int& line : first) line += by;
@@ -42,6 +44,19 @@ struct LineRange {
 
 // Taps for the result lines `first` to `first + n - 1`, of `out` lines that cover `range` of the `in` input lines.
 Taps taps_for(Filter filter, uint32_t in, const LineRange& range, uint32_t out, uint32_t first, uint32_t n);
+
+// How libjpeg-turbo enlarges a plane with fewer samples than the image has lines.
+struct Upsampling {
+    uint32_t lines_per_sample = 1;
+    uint32_t lines_before = 0;  // lines of the first sample that lie before the image, after a plane was turned
+    bool smooth =
+        false;  // 3/4 of the nearest sample and 1/4 of the next nearest, for 2 lines per sample; else repeated
+};
+
+// Taps that make the samples of a halved plane from those of a plane: the input is enlarged to the lines of the image,
+// resized by `lines`, and each two result lines are averaged, which a JPEG encoder does with chroma. All three are
+// sums with weights, so their product is one, too. `n` samples are made; those after the last one repeat the last line.
+Taps halved_taps(const Taps& lines, Upsampling upsampling, uint32_t n_samples, uint32_t n);
 
 // Taps for all lines of a whole image.
 inline Taps taps_for(Filter filter, uint32_t in, uint32_t out) {

@@ -34,7 +34,10 @@ from recordkit.upkeep.labels.change import LabelReport, add_changes
 from recordkit.upkeep.labels.values import count_changed
 
 # Options of a pack that decide what a record is, and values that need no option.
-_PACK_OPTIONS = ("resize", "filter", "center_crop", "channels", "encoding", "quality", "labels", "exact_labels")
+_PACK_OPTIONS = (
+    *("resize", "filter", "exact", "center_crop", "channels", "encoding", "quality"),
+    *("labels", "exact_labels"),
+)
 _DEFAULTS = ("None", "False", "antialias", "all")
 # Largest PREFIX.failed.tsv that is carried over.
 _MAX_FAILURES_BYTES = 1 << 30
