@@ -78,7 +78,7 @@ def status(name):
     return 1024 * int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1])
 
 def decode_by_core(payload):
-    core = native.load().Transcoder(channels=3, crop=False, filter="none", side=0, planes=False, encoding="raw", quality=95)
+    core = native.load().Transcoder(channels=3, crop=False, filter="none", side=0, encoding="raw", quality=95)
     return core([payload])
 
 for encoding in ("png", "jpg"):  # imports Pillow and its plugins

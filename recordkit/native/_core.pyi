@@ -21,7 +21,7 @@ def frame_records(
 
 class Transcoder:
     def __init__(
-        self, *, channels: int, crop: bool, filter: str, side: int, planes: bool, encoding: str, quality: int
+        self, *, channels: int, crop: bool, filter: str, side: int, encoding: str, quality: int, planes: bool = False
     ) -> None: ...
     def __call__(
         self,

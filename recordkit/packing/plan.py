@@ -188,7 +188,7 @@ class PackPlan:
         return not pixels and not self._needs_pixels()
 
     def resizes_planes(self, encoding: str, channels: Channels) -> bool:
-        """Tell whether JPEGs are resized as they are stored, for an encoding and channels of the result; see `exact`."""
+        """Tell whether JPEGs are resized as they are stored (`exact`), for an encoding and channels of the result."""
         is_resized = self.resize is not None and self.filter == "antialias" and not self.exact
         return is_resized and encoding == "jpg" and channels in (3, "keep")
 

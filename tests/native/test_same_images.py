@@ -25,7 +25,7 @@ MEGABYTES = zlib.compress(bytes(70 << 20))
 
 def by_core(payload):
     """Return the pixels as stored, or None if the file is left to the reference engine."""
-    core = native.load().Transcoder(channels=0, crop=False, filter="none", side=0, planes=False, encoding="raw", quality=95)
+    core = native.load().Transcoder(channels=0, crop=False, filter="none", side=0, encoding="raw", quality=95)
     raw = core([payload])[0]
     return None if raw is None else netpbm.unpack(raw)
 

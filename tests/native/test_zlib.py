@@ -59,7 +59,7 @@ def encode_by_zlib(library, image, level):
 
 def decode_by_core(payload):
     """Return what the compiled core makes of a file: raw pixels with a header, or None."""
-    core = native.load().Transcoder(channels=0, crop=False, filter="none", side=0, planes=False, encoding="raw", quality=95)
+    core = native.load().Transcoder(channels=0, crop=False, filter="none", side=0, encoding="raw", quality=95)
     return core([payload])[0]
 
 

@@ -28,7 +28,7 @@ def kinds_of_png():
 
 
 def transcoder(channels, **options):
-    settings = {"crop": False, "filter": "", "side": 0, "planes": False, "encoding": "raw", "quality": 0, **options}
+    settings = {"crop": False, "filter": "", "side": 0, "encoding": "raw", "quality": 0, **options}
     return native.load().Transcoder(channels=0 if channels == "keep" else channels, **settings)
 
 
@@ -249,7 +249,7 @@ def test_no_memory_is_allocated_for_the_pixels_of_a_png_with_too_little_data():
 
     code = "import resource, sys\nfrom recordkit import native\n"
     code += "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-    code += "core = native.load().Transcoder(channels=3, crop=False, filter='', side=0, planes=False, encoding='raw', quality=0)\n"
+    code += "core = native.load().Transcoder(channels=3, crop=False, filter='', side=0, encoding='raw', quality=0)\n"
     code += "print(core([sys.stdin.buffer.read()]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     process = subprocess.run([sys.executable, "-c", code], input=huge_png(9000, 9000), capture_output=True, check=True)
     payloads, kibibytes = process.stdout.split()

@@ -90,8 +90,8 @@ class Transcoder {
     Recipe recipe_;
 };
 
-Transcoder make_transcoder(int channels, bool crop, const std::string& filter, uint32_t side, bool planes,
-                           const std::string& encoding, int quality) {
+Transcoder make_transcoder(int channels, bool crop, const std::string& filter, uint32_t side,
+                           const std::string& encoding, int quality, bool planes) {
     Recipe recipe;
     recipe.channels = channels;
     recipe.crop = crop;
@@ -174,7 +174,7 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
 void bind_packing(py::module_& module) {
     py::class_<Transcoder>(module, "Transcoder")
         .def(py::init(&make_transcoder), py::kw_only(), py::arg("channels"), py::arg("crop"), py::arg("filter"),
-             py::arg("side"), py::arg("planes"), py::arg("encoding"), py::arg("quality"))
+             py::arg("side"), py::arg("encoding"), py::arg("quality"), py::arg("planes") = false)
         .def("__call__", &Transcoder::operator(), py::arg("contents"), py::arg("budget") = py::none(),
              py::arg("max_bytes") = UINT64_MAX, py::arg("stopped") = py::none());
     module.def("frame_records", &frame_records, py::arg("keys"), py::arg("labels"), py::arg("bounds"),
