@@ -75,7 +75,7 @@ core = Pybind11Extension(
     depends=[*sorted(map(str, source.glob("*.hpp"))), str(exports)],
     cxx_std=17,
     # Fused multiply-adds would give other numbers than Python; without them results are equal on every CPU.
-    extra_compile_args=["-O3", "-ffp-contract=off", "-Wall", "-Wextra"],
+    extra_compile_args=["-O3", "-ffp-contract=off", "-fno-trapping-math", "-Wall", "-Wextra"],
     extra_link_args={
         "linux": [f"-Wl,--version-script={exports}"],
         "darwin": ["-Wl,-exported_symbol,_PyInit__core"],

@@ -27,7 +27,7 @@ from recordkit.transforms import Normalize, Transform
 from recordkit.transforms.transform import native_spec
 
 # Parameters that the core stores as uint32.
-_UINT32_PARAMETERS = ("height", "width", "margin", "side_high")
+_UINT32_PARAMETERS = ("height", "width", "margin", "side_high", "n")
 
 
 def choose_engine(name: str) -> type[Engine]:

@@ -15,6 +15,7 @@ and B by mistake.)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,10 @@ class RandomBrightness:
         factor = 1 + draws.uniform(-self.limit, self.limit)
         return to_bytes(image, colors(image) * np.float32(factor))
 
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "brightness", "limit": self.limit}
+
 
 @dataclass(frozen=True, slots=True)
 class RandomContrast:
@@ -97,6 +102,10 @@ class RandomContrast:
         mean = total / (image.shape[0] * image.shape[1])
         return to_bytes(image, colors(image) * np.float32(factor) + np.float32((1 - factor) * mean))
 
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "contrast", "limit": self.limit}
+
 
 @dataclass(frozen=True, slots=True)
 class RandomSaturation:
@@ -134,6 +143,10 @@ class RandomSaturation:
             return image
         return to_bytes(image, colors(image) * np.float32(factor) + gray(image) * np.float32(1 - factor))
 
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "saturation", "limit": self.limit}
+
 
 @dataclass(frozen=True, slots=True)
 class RandomGray:
@@ -170,6 +183,10 @@ class RandomGray:
         if draws.uniform() >= self.probability or image.shape[2] == 1:
             return image
         return to_bytes(image, np.repeat(gray(image), 3, 2))
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "gray", "high": self.probability}
 
 
 def colors(image: Image) -> NDArray[np.float32]:

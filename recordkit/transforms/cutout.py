@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from recordkit.sample import Image
 from recordkit.transforms import checks
@@ -61,3 +62,8 @@ class Cutout:
             left = draws.below(image.shape[1]) - width // 2
             painted[max(top, 0) : top + height, max(left, 0) : left + width, :3] = self.fill
         return painted
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        height, width = height_and_width("size", self.size)
+        return {"kind": "cutout", "height": height, "width": width, "n": self.n, "fill": self.fill}

@@ -72,6 +72,10 @@ class RandomHue:
         red, green, blue = rgb[:, :, :1], rgb[:, :, 1:2], rgb[:, :, 2:]
         return to_bytes(image, red * matrix[:, 0] + green * matrix[:, 1] + blue * matrix[:, 2])
 
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "hue", "limit": self.limit}
+
 
 @dataclass(frozen=True, slots=True)
 class RandomHSL:
@@ -134,6 +138,10 @@ class RandomHSL:
         saturation = np.clip(saturation + ds / np.float32(255), 0, 1)
         lightness = np.clip(lightness + dl / np.float32(255), 0, 1)
         return to_bytes(image, _to_rgb(hue + dh, saturation, lightness) * np.float32(255))
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "hsl", "limit": self.h, "saturation": self.s, "lightness": self.l}
 
 
 def _rotation(alpha: float) -> NDArray[np.float64]:

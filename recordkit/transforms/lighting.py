@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -81,3 +82,7 @@ class RandomLighting:
     def _normal(self, draws: Draws) -> float:
         length = math.sqrt(-2 * math.log(1 - draws.uniform()))  # 1 - u, because u may be 0
         return self.std * length * math.cos(2 * math.pi * draws.uniform())
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "lighting", "limit": self.std}

@@ -89,6 +89,35 @@ class StagePlanner {
         last.fill = step.fill;
     }
 
+    // Change colours. A change after a mirror is made before it, because both orders give the same pixels.
+    void color(ColorChange change) {
+        if (!stages_.back().changes_colors_last()) {
+            const bool mirror = stages_.back().mirror;
+            stages_.back().mirror = false;
+            begin_change(Stage::Change::color, width(), height()).mirror = mirror;
+        }
+        Stage& last = stages_.back();
+        if (last.mirror) change.rect.left = last.width - change.rect.right();
+        last.colors.push_back(change);
+    }
+
+    void cutout(const Step& step, Draws& draws) {
+        ColorChange change;
+        change.kind = ColorChange::Kind::paint;
+        change.fill = step.fill;
+        const auto range = [](uint32_t middle, uint32_t size, uint32_t side) {
+            const int64_t begin = int64_t(middle) - size / 2, end = begin + size;
+            return std::pair(static_cast<uint32_t>(std::max<int64_t>(begin, 0)),
+                             static_cast<uint32_t>(std::min<int64_t>(end, side)));
+        };
+        for (uint32_t n = 0; n < step.n; ++n) {
+            const auto [top, bottom] = range(draws.below(height()), step.height, height());
+            const auto [left, right] = range(draws.below(width()), step.width, width());
+            change.rect = {left, top, right - left, bottom - top};
+            color(change);
+        }
+    }
+
     void mirror() { stages_.back().mirror = !stages_.back().mirror; }
 
   private:
@@ -130,6 +159,61 @@ Rect resized_crop(const Step& step, uint32_t width, uint32_t height, Draws& draw
     return {(width - w) / 2, (height - h) / 2, w, h};
 }
 
+constexpr double kPi = 3.14159265358979323846;
+
+// RandomHue's matrix, as recordkit/transforms/hue.py computes it.
+void rotate_hue(double alpha, float matrix[3][3]) {
+    constexpr double kToYiq[3][3] = {{0.299, 0.587, 0.114}, {0.596, -0.274, -0.321}, {0.211, -0.523, 0.311}};
+    constexpr double kFromYiq[3][3] = {{1.0, 0.956, 0.621}, {1.0, -0.272, -0.647}, {1.0, -1.107, 1.705}};
+    const double u = std::cos(alpha * kPi), w = std::sin(alpha * kPi);
+    for (int row = 0; row < 3; ++row) {
+        for (int n = 0; n < 3; ++n) {
+            const double turned_i = u * kToYiq[1][n] - w * kToYiq[2][n], turned_q = w * kToYiq[1][n] + u * kToYiq[2][n];
+            matrix[row][n] =
+                static_cast<float>(kToYiq[0][n] + kFromYiq[row][1] * turned_i + kFromYiq[row][2] * turned_q);
+        }
+    }
+}
+
+// The colour that RandomLighting adds, as recordkit/transforms/lighting.py computes it.
+void draw_light(double std, Draws& draws, float shift[3]) {
+    constexpr double kSizes[3] = {55.46, 4.794, 1.148};
+    constexpr double kShares[3][3] = {{-0.5675, 0.7192, 0.4009}, {-0.5808, -0.0045, -0.8140}, {-0.5836, -0.6948, 0.4203}};
+    double amounts[3];
+    for (int n = 0; n < 3; ++n) {
+        const double length = std::sqrt(-2 * std::log(1 - draws.uniform(0, 1)));
+        amounts[n] = kSizes[n] * (std * length * std::cos(2 * kPi * draws.uniform(0, 1)));
+    }
+    for (int c = 0; c < 3; ++c)
+        shift[c] = static_cast<float>(kShares[c][0] * amounts[0] + kShares[c][1] * amounts[1] + kShares[c][2] * amounts[2]);
+}
+
+// Draw the random numbers of a change of colour.
+ColorChange draw_color(const Step& step, Draws& draws) {
+    using Kind = ColorChange::Kind;
+    const auto draw = [&](int n) { return draws.uniform(-step.limits[n], step.limits[n]); };
+    ColorChange change;
+    switch (step.kind) {
+        case Step::Kind::brightness: change.kind = Kind::scale; break;
+        case Step::Kind::contrast: change.kind = Kind::contrast; break;
+        case Step::Kind::saturation: change.kind = Kind::saturate; break;
+        case Step::Kind::hue:
+            change.kind = Kind::mix;
+            rotate_hue(draw(0), change.matrix);
+            return change;
+        case Step::Kind::hsl:
+            change.kind = Kind::hsl;
+            for (int n = 0; n < 3; ++n) change.shift[n] = static_cast<float>(draw(n));
+            return change;
+        default:
+            change.kind = Kind::add;
+            draw_light(step.limits[0], draws, change.shift);
+            return change;
+    }
+    change.factor = 1 + draw(0);
+    return change;
+}
+
 }  // namespace
 
 void check_step(const Step& step) {
@@ -162,6 +246,17 @@ void check_step(const Step& step) {
         case Kind::warp:
             for (const Range& range : {step.shear, step.angle, step.scale, step.aspect})
                 require(is_range(range), "finite ranges of a warp");
+            break;
+        case Kind::gray: require(step.high >= 0 && step.high <= 1, "a probability of 0 to 1"); break;
+        case Kind::cutout: require(step.height && step.width && step.n, "a rectangle"); break;
+        case Kind::brightness:
+        case Kind::contrast:
+        case Kind::saturation:
+        case Kind::hue:
+        case Kind::hsl:
+        case Kind::lighting:
+            for (const double limit : step.limits) require(limit >= 0 && limit <= 255, "limits of 0 to 255");
+            require(step.kind != Kind::hsl || step.limits[0] <= 180, "a shift of the hue of at most 180");
     }
 }
 
@@ -195,6 +290,11 @@ std::vector<Stage> plan_stages(const std::vector<Step>& steps, uint32_t width, u
             case Step::Kind::flip:
                 if (draws.uniform(0, 1) < step.high) planner.mirror();
                 break;
+            case Step::Kind::gray:
+                if (draws.uniform(0, 1) < step.high) planner.color(ColorChange{ColorChange::Kind::gray});
+                break;
+            case Step::Kind::cutout: planner.cutout(step, draws); break;
+            default: planner.color(draw_color(step, draws));
         }
     }
     return planner.take();

@@ -40,6 +40,17 @@ struct ResizeTaps {
     static uint32_t top(const Stage& stage, double scale) { return static_cast<uint32_t>(stage.crop.top * scale); }
 };
 
+// Copy an image or its mirror image.
+Image copy(const ImageView& view, bool mirror) {
+    Target target;
+    target.width = view.width;
+    target.height = view.height;
+    target.channels = view.channels;
+    Image image(view.width, view.height, view.channels);
+    convert(view, mirror, target, {image.pixels.data(), image.pixels.size()});
+    return image;
+}
+
 // Applies a stage to an image and holds the result. The results are views, of the input or of this object's memory, so
 // both must outlive them.
 class StageRunner {
@@ -74,6 +85,10 @@ class StageRunner {
             case Stage::Change::none: return crop.part(stage_.window);
             case Stage::Change::pad: result_ = pad(crop, stage_.left, stage_.top, stage_.fill, stage_.window); break;
             case Stage::Change::warp: result_ = warp(crop, stage_.warp, stage_.fill, stage_.window); break;
+            case Stage::Change::color:
+                result_ = copy(crop, false);
+                change_colors(result_, stage_.colors);
+                return result_.view().part(stage_.window);
             case Stage::Change::resize: {
                 ResizeTaps taps(stage_, 1, crop.width, crop.height);
                 if (stage_.mirror) taps.columns.mirror();
@@ -135,17 +150,6 @@ class StageRunner {
     DecodedPart decoded_;
     Image result_;
 };
-
-// Copy an image or its mirror image.
-Image copy(const ImageView& view, bool mirror) {
-    Target target;
-    target.width = view.width;
-    target.height = view.height;
-    target.channels = view.channels;
-    Image image(view.width, view.height, view.channels);
-    convert(view, mirror, target, {image.pixels.data(), image.pixels.size()});
-    return image;
-}
 
 // Run the stages after the first one; then call take(view, mirror) with the result, which it mirrors if `mirror` is
 // true.

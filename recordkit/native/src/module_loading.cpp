@@ -40,6 +40,14 @@ Step::Kind kind_of_step(const std::string& name) {
         {"flip", Kind::flip},
         {"pad", Kind::pad},
         {"warp", Kind::warp},
+        {"brightness", Kind::brightness},
+        {"contrast", Kind::contrast},
+        {"saturation", Kind::saturation},
+        {"hue", Kind::hue},
+        {"hsl", Kind::hsl},
+        {"lighting", Kind::lighting},
+        {"gray", Kind::gray},
+        {"cutout", Kind::cutout},
     };
     const auto kind = kinds.find(name);
     if (kind == kinds.end()) throw py::value_error("expected a kind of step, got " + name);
@@ -57,6 +65,8 @@ Step step_of(const py::dict& description) {
     get("low", step.low), get("high", step.high);
     get("ratio_low", step.ratio_low), get("ratio_high", step.ratio_high);
     get("side_low", step.side_low), get("side_high", step.side_high);
+    get("limit", step.limits[0]), get("saturation", step.limits[1]), get("lightness", step.limits[2]);
+    get("n", step.n);
     get("margin", step.margin), get("fill", step.fill), get("angles", step.angles);
     step.shear = range_of(description, "shear", 0);
     step.angle = range_of(description, "angle", 0);
