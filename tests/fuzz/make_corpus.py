@@ -70,6 +70,7 @@ def seeds():
     for number in range(4):
         yield "resize", str(number), np.random.default_rng(number).bytes(40)
     for number in range(12):
+        yield "colors", str(number), bytes([64 * (number % 4) + number % 3]) + np.random.default_rng(number).bytes(300)
         yield "huffman", str(number), np.random.default_rng(number).bytes(300)
         yield "png-rows", str(number), bytes([7, 5, number, number, number, 9]) + bytes(range(5)) * 30
     # Rows of chroma whose length is odd: valgrind without JSIMD_FORCENONE=1 wrongly calls their pixels undefined.

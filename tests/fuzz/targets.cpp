@@ -310,6 +310,29 @@ struct Bytes {
     double between(double low, double high) { return low + (high - low) * next() / 255; }
 };
 
+// Change the colours of an image with both implementations. The first bytes are the changes; the others are its pixels,
+// repeated.
+void colors(Span input) {
+    Bytes bytes{input};
+    constexpr uint32_t kChannels[] = {1, 3, 4, 3};
+    const uint8_t options = bytes.next();
+    Image image(1u + bytes.next(), 1u + bytes.next() / 64, kChannels[options % 4]);
+    std::vector<ColorChange> changes(options / 64 + 1);
+    for (ColorChange& change : changes) {
+        change.kind = static_cast<ColorChange::Kind>(bytes.next() % 7);  // `paint` has one implementation
+        change.factor = bytes.between(0, 2);
+        for (float& shift : change.shift) shift = static_cast<float>(bytes.between(-180, 180));
+        for (auto& row : change.matrix)
+            for (float& weight : row) weight = static_cast<float>(bytes.between(-2, 2));
+    }
+    if (!bytes.rest.size) return;
+    for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = bytes.rest.data[i % bytes.rest.size];
+    Image other = image;
+    change_colors(image, changes);
+    change_colors_portable(other, changes);
+    check(image.pixels == other.pixels);
+}
+
 Range drawn_range(Bytes& bytes, double low, double high) {
     const double a = bytes.between(low, high), b = bytes.between(low, high);
     return {std::min(a, b), std::max(a, b), true};
@@ -318,7 +341,7 @@ Range drawn_range(Bytes& bytes, double low, double high) {
 // Any step, also one that the core refuses.
 Step step_of(Bytes& bytes, uint32_t number) {
     Step step;
-    step.kind = static_cast<Step::Kind>(bytes.next() % 9), step.number = number;
+    step.kind = static_cast<Step::Kind>(bytes.next() % 17), step.number = number;
     step.height = bytes.next(), step.width = bytes.next();
     step.filter = bytes.next() & 1 ? Filter::antialias : Filter::bilinear;
     switch (step.kind) {
@@ -329,7 +352,17 @@ Step step_of(Bytes& bytes, uint32_t number) {
         }
         case Step::Kind::size_crop:
         case Step::Kind::center_size_crop: step.side_low = bytes.next(), step.side_high = bytes.next(); break;
-        case Step::Kind::flip: step.high = bytes.between(0, 1.1); break;
+        case Step::Kind::flip:
+        case Step::Kind::gray: step.high = bytes.between(0, 1.1); break;
+        case Step::Kind::brightness:
+        case Step::Kind::contrast:
+        case Step::Kind::saturation:
+        case Step::Kind::hue:
+        case Step::Kind::lighting: step.limits[0] = bytes.between(-0.1, 1.1); break;
+        case Step::Kind::hsl:
+            for (double& limit : step.limits) limit = bytes.between(-1, 260);
+            break;
+        case Step::Kind::cutout: step.n = bytes.next() % 4, step.fill = bytes.next(); break;
         case Step::Kind::pad: step.margin = bytes.next() % 80, step.fill = bytes.next(); break;
         case Step::Kind::warp:
             step.shear = drawn_range(bytes, -1, 1), step.angle = drawn_range(bytes, -360, 360);
@@ -557,6 +590,7 @@ void pack(Span bytes) {
     Recipe recipe;
     recipe.channels = bytes.data[0] % 4 == 2 ? 0 : bytes.data[0] % 4;
     recipe.crop = bytes.data[0] & 64;
+    recipe.planes = bytes.data[0] & 32;
     recipe.filter = static_cast<Filter>(bytes.data[1] % 3);
     recipe.side = 1u + bytes.data[1] / 3;
     recipe.encoding = static_cast<Encoding>(bytes.data[2] % 3);
@@ -687,10 +721,23 @@ void exif(Span bytes) {
 }  // namespace
 
 const Target kTargets[] = {
-    {"check", check_all},   {"copy", copy}, {"exif", exif},       {"frame", frame},
-    {"heads", heads},       {"idx", idx},   {"huffman", huffman}, {"jpeg", jpeg},
-    {"load", load},         {"pack", pack}, {"part", jpeg_part},  {"png", decode<decode_png>},
-    {"png-rows", png_rows}, {"raw", raw},   {"resize", resize},   {"write", write},
+    {"check", check_all},
+    {"colors", colors},
+    {"copy", copy},
+    {"exif", exif},
+    {"frame", frame},
+    {"heads", heads},
+    {"idx", idx},
+    {"huffman", huffman},
+    {"jpeg", jpeg},
+    {"load", load},
+    {"pack", pack},
+    {"part", jpeg_part},
+    {"png", decode<decode_png>},
+    {"png-rows", png_rows},
+    {"raw", raw},
+    {"resize", resize},
+    {"write", write},
 };
 const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
 

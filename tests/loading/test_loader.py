@@ -23,12 +23,19 @@ from recordkit.loading.python import PythonEngine
 from recordkit.sampling.order import Pages, Shuffled, Weighted
 from recordkit.sources import ListSource
 from recordkit.transforms import (
+    Cutout,
     Flip,
     Pad,
     RandomAffine,
     RandomAspect,
     RandomBrightness,
+    RandomContrast,
+    RandomGray,
+    RandomHSL,
+    RandomHue,
+    RandomLighting,
     RandomRotation,
+    RandomSaturation,
     RandomScale,
     RandomShear,
     RandomSizeCrop,
@@ -129,6 +136,17 @@ MOVES = {
     "warp of a warp": [RandomRotation(20), RandomShear(0.2, fill=3), Pad(4, 9), rk.RandomCrop(46)],
     "square of its own size": [RandomSizeCrop(30, 30, 30)],
     "mirror images with a border": [rk.RandomFlip(), Pad(2, 7), rk.RandomCrop(40)],
+    "colours": [
+        *(rk.RandomCrop(40), RandomBrightness(0.6), RandomContrast(0.9), RandomSaturation(0.9), RandomHue(1)),
+        *(RandomLighting(0.5), RandomGray(0.3), RandomHSL(180, 200, 90)),
+    ],
+    "colours of all pixels": [RandomHSL(40, 30, 20), RandomContrast(0.5), rk.RandomCrop(31), RandomSaturation(0.5)],
+    "colours and moves": [
+        *(rk.RandomFlip(), RandomContrast(0.8), rk.RandomFlip(), Pad(3, 200), RandomHue(0.4), rk.RandomCrop(40)),
+        *(RandomContrast(0.8), rk.RandomFlip()),
+    ],
+    "cutouts": [rk.RandomFlip(), Cutout((9, 70), 3, 40), rk.RandomFlip(), Cutout(1), rk.RandomCrop(40), Cutout(90, 2)],
+    "changes of nothing": [RandomBrightness(0), RandomHSL(), RandomLighting(0), RandomGray(0), rk.CenterCrop(32)],
 }
 
 

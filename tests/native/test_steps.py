@@ -14,6 +14,9 @@ STEPS = {
     "a probability of 0 to 1": {"kind": "flip", "high": float("nan")},
     "finite ranges of a warp": {"kind": "warp", "scale": (1.0, float("inf"))},
     "sides of an image": {"kind": "pad", "margin": 2**32 - 1},
+    "limits of 0 to 255": {"kind": "hsl", "limit": 3.0, "saturation": -1.0},
+    "a shift of the hue of at most 180": {"kind": "hsl", "limit": 181.0},
+    "a rectangle": {"kind": "cutout", "height": 5, "width": 5, "n": 0},
     "a step number below 65,536": {"kind": "flip", "high": 0.5, "number": 2**16},
 }  # fmt: skip
 

@@ -89,7 +89,8 @@ TARGET void read(const uint8_t* pixels, uint32_t n, Block& block) {
 template <uint32_t channels>
 TARGET void write(Block& block, uint32_t n, uint8_t* pixels) {
     for (uint32_t c = 0; c < block.channels; ++c)
-        for (uint32_t i = 0; i < kBlock; ++i) block.levels[c][i] = static_cast<uint8_t>(static_cast<int>(block.values[c][i]));
+        for (uint32_t i = 0; i < kBlock; ++i)
+            block.levels[c][i] = static_cast<uint8_t>(static_cast<int>(block.values[c][i]));
     for (uint32_t i = 0; i < n; ++i)
         for (uint32_t c = 0; c < std::min(channels, 3u); ++c) pixels[i * channels + c] = block.levels[c][i];
 }

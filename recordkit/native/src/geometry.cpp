@@ -178,14 +178,16 @@ void rotate_hue(double alpha, float matrix[3][3]) {
 // The colour that RandomLighting adds, as recordkit/transforms/lighting.py computes it.
 void draw_light(double std, Draws& draws, float shift[3]) {
     constexpr double kSizes[3] = {55.46, 4.794, 1.148};
-    constexpr double kShares[3][3] = {{-0.5675, 0.7192, 0.4009}, {-0.5808, -0.0045, -0.8140}, {-0.5836, -0.6948, 0.4203}};
+    constexpr double kShares[3][3] = {
+        {-0.5675, 0.7192, 0.4009}, {-0.5808, -0.0045, -0.8140}, {-0.5836, -0.6948, 0.4203}};
     double amounts[3];
     for (int n = 0; n < 3; ++n) {
         const double length = std::sqrt(-2 * std::log(1 - draws.uniform(0, 1)));
         amounts[n] = kSizes[n] * (std * length * std::cos(2 * kPi * draws.uniform(0, 1)));
     }
     for (int c = 0; c < 3; ++c)
-        shift[c] = static_cast<float>(kShares[c][0] * amounts[0] + kShares[c][1] * amounts[1] + kShares[c][2] * amounts[2]);
+        shift[c] =
+            static_cast<float>(kShares[c][0] * amounts[0] + kShares[c][1] * amounts[1] + kShares[c][2] * amounts[2]);
 }
 
 // Draw the random numbers of a change of colour.
