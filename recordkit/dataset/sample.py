@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.errors import ImageError
 from recordkit.formats.images import image_header
+from recordkit.sample import Image
 
 
 class Sample(NamedTuple):
@@ -26,13 +28,32 @@ class Sample(NamedTuple):
     --------
     >>> import numpy as np
     >>> image = codec.encode(np.zeros((20, 30, 3), np.uint8), "png")
-    >>> Sample(7, 4.0, memoryview(image))
+    >>> sample = Sample(7, 4.0, memoryview(image))
+    >>> sample
     <Sample: key 7, label 4, png of 30 x 20 pixels, 86 bytes>
+    >>> sample.image.shape
+    (20, 30, 3)
     """
 
     key: int
     label: float | NDArray[np.float32] | NDArray[np.int64]
     payload: memoryview
+
+    @property
+    def image(self) -> Image:
+        """The decoded image, uint8, shape (H, W, C): upright, C 1 if it is stored as gray, otherwise 3 (RGB).
+
+        Each access decodes it anew. `recordkit.codec.decode` has the choice of other channels.
+
+        Raises
+        ------
+        ImageError
+            The payload is not an image, or is damaged.
+        """
+        try:
+            return codec.decode(self.payload, channels=1 if codec.is_gray(self.payload) else 3)
+        except ImageError as error:
+            raise error.located(key=self.key) from error
 
     def __repr__(self) -> str:
         kind = codec.sniff(self.payload)

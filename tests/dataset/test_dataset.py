@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from images import every_format, exif, picture, pixels, save
 
 import recordkit
 from recordkit.codec import encode
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, NotFoundError, PlanError, TruncatedError
+from recordkit.dataset.sample import Sample
+from recordkit.errors import FormatError, ImageError, NotFoundError, PlanError, TruncatedError
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
@@ -69,6 +71,20 @@ def test_a_sample_is_key_label_and_payload(ten):
     sample = ten[3]
     assert (sample.key, sample.label, bytes(sample.payload)) == (103, float(np.float32(10.3)), payload(103))
     assert type(sample.key) is int and type(sample.label) is float
+
+
+def test_the_image_of_a_sample_is_its_pixels_upright_with_one_channel_if_gray():
+    for channels, want in ((1, (24, 33, 1)), (3, (24, 33, 3)), (4, (24, 33, 3))):
+        stored = pixels(channels=channels)
+        image = Sample(0, 0.0, memoryview(encode(stored, "png"))).image
+        assert image.shape == want and (image == stored[:, :, :3]).all()
+    assert Sample(0, 0.0, memoryview(save(picture(pixels()), "JPEG", exif=exif(6)))).image.shape == (33, 24, 3)
+
+
+def test_the_image_of_a_damaged_sample_is_an_error_with_its_key():
+    for content in (b"none", every_format()["png"][:60]):
+        with pytest.raises(ImageError, match="^key 7: expected an image, got"):
+            _ = Sample(7, 0.0, memoryview(content)).image
 
 
 @pytest.mark.parametrize("index", [9, -1, np.int32(9), np.uint8(9), np.array(9)])
