@@ -247,6 +247,18 @@ def test_single_samples_have_ragged_labels_too(ragged, engine):
     assert next(iter(batches))[1].tolist() == [[0, -1, -1], [1, 2, -1], [2, 3, 4], [3, -1, -1]]
 
 
+def test_a_dataset_has_its_classes_and_a_slice_is_a_subset(digits):
+    digits.with_suffix(".json").write_text('{"classes": {"cat": 0}}')
+    dataset = RecordDataset(digits)
+    assert dataset.classes == {"cat": 0}
+    last = dataset[-3:]
+    assert len(last) == 3 and [label.item() for _, label in last] == [9, 0, 1]
+    assert next(iter(DataLoader(last, batch_size=2)))[1].tolist() == [9, 0]
+    for index in ([0, 2], "a", torch.arange(3)):
+        with pytest.raises(IndexError, match=r"expected an index or a slice, got .*; torch\.utils\.data\.Subset"):
+            dataset[index]
+
+
 def test_types_of_torch_stand_for_their_names(digits):
     options = {"dtype": torch.float16, "label_dtype": torch.float32}
     batch = next(iter(Loader(digits, batch_size=4, **options)))

@@ -32,7 +32,7 @@ def read_samples(path: str) -> dict[int, float]:
     with rk.RecordDataset(path, check=True) as dataset:
         for sample in dataset:
             first[sample.key] = float(np.ravel(sample.label)[0])
-            print(len(sample.payload))
+            print(len(sample.payload), sample.image.shape)
         some = dataset[10:20]
         print(dataset[0].key, dataset.by_key(7).payload.nbytes, [each.key for each in some], dataset[[1, 2]])
         names: dict[str, int] | None = dataset.classes
@@ -62,7 +62,7 @@ def train(path: Path) -> None:
         print(data, label, tensors.epoch)
     print(tensors.timing.bottleneck, [bad.reason for bad in tensors.bad_samples], tensors.dataset[0].key)
     image, target = TorchDataset(path, transforms=crop)[0]
-    print(image, target, len(tensors))
+    print(image, target, len(tensors), TorchDataset(path)[:10].indices, TorchDataset(path).classes)
 
 
 def read_as_mxnet(prefix: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
 from recordkit.errors import FormatError, enumerate_some, plural, with_places
@@ -98,6 +98,11 @@ class RecordDataset(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
+    @property
+    def classes(self) -> dict[str, int] | None:
+        """Class name to label; None if the dataset has no class names."""
+        return self.dataset.classes
+
     def set_epoch(self, epoch: int) -> None:
         """Draw random numbers for this epoch from now on, also in workers that were started before.
 
@@ -109,9 +114,31 @@ class RecordDataset(Dataset):
         check_epoch(epoch)
         self._epoch.fill_(epoch)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the image and the label at an index; a negative index counts from the end."""
-        return self.__getitems__([index])[0]
+    @overload
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Subset[Any]: ...
+    def __getitem__(self, index: Any) -> Any:
+        """Return the image and the label at an index, and for a slice a `torch.utils.data.Subset`.
+
+        Parameters
+        ----------
+        index : int or slice
+            Negative indices count from the end.
+
+        Raises
+        ------
+        IndexError
+            The index is out of range, or of another type.
+        """
+        if isinstance(index, slice):
+            return Subset(self, range(*index.indices(len(self))))
+        try:
+            number = operator.index(index)
+        except TypeError:
+            advice = "torch.utils.data.Subset(dataset, indices) has several samples"
+            raise IndexError(f"expected an index or a slice, got {index!r}; {advice}") from None
+        return self.__getitems__([number])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return the images and labels at several indices, loaded with one call of the engine.
