@@ -15,7 +15,7 @@ from recordkit.errors import FormatError, PlanError, enumerate_some, plural, quo
 from recordkit.loading.assembler import BadSample, BatchAssembler
 from recordkit.loading.batch import Batch
 from recordkit.loading.epoch import EpochBatches, EpochParts, EpochProgress, ProcessLock
-from recordkit.loading.options import LoaderOptions
+from recordkit.loading.options import LoaderOptions, check_names
 from recordkit.loading.probe import BatchFormat, find_batch_format
 from recordkit.loading.remote.fetching import plan_uses
 from recordkit.loading.timing import Timing
@@ -162,7 +162,9 @@ class Loader:
         memory: int | str | None = None,
         cache_dir: str | Path | None = None,
         cache_bytes: int | str | None = None,
+        **_others: NoReturn,  # a type checker refuses them too
     ) -> None:
+        check_names(_others, "recordkit.Loader")
         options = LoaderOptions(
             batch_size=batch_size,
             transforms=transforms,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads
 
 ON_ERROR = ("raise", "skip", "replace")
+
+# The arguments for what arguments of torch's DataLoader and of torchvision's datasets do.
+_MEANT = {
+    "num_workers": "threads=...",
+    "drop_last": 'last_batch="drop"',
+    "transform": "transforms=[...]",
+    "sampler": "shuffle=..., which takes an order of recordkit.sampling.order",
+    "generator": "seed=...",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,3 +148,30 @@ class LoaderOptions:
                 got=f"one of {self.shuffle.n_samples}",
             )
         return self.shuffle
+
+
+def check_names(options: Mapping[str, object], loader: str, meant: Mapping[str, str] | None = None) -> None:
+    """Refuse an argument that a loader does not have, with the one that the caller means by it.
+
+    Parameters
+    ----------
+    options : mapping of str to object
+        Arguments by name.
+    loader : str
+        Where the loader is imported from, for the error.
+    meant : mapping of str to str, optional
+        Further answers, by the name of an argument that is refused.
+
+    Raises
+    ------
+    TypeError
+        An argument has another name, as in a call of any function.
+    """
+    names = {option.name for option in fields(LoaderOptions) if option.init}
+    for name in options.keys() - names:
+        near = ", ".join(f"{each}=..." for each in difflib.get_close_matches(name, names, n=1))
+        advice = (_MEANT | dict(meant or {})).get(name) or near
+        raise TypeError(
+            f"Loader() got an unexpected keyword argument {name!r}; "
+            + (f"did you mean {advice}?" if advice else f"help({loader}) lists them")
+        )

@@ -322,13 +322,29 @@ def test_a_module_of_torch(rec):
     list(TensorLoader(rec, batch_size=2, transforms=[*CROP, torch.nn.ReLU()]))
 
 
+def test_an_argument_by_its_name(rec):
+    error = text_of(lambda: load(rec, transforms=CROP, drop_last=True))
+    assert advice("loading/options.py", "did you mean {}?", error) == ['last_batch="drop"']
+    load(rec, transforms=CROP, last_batch="drop")
+
+
 def test_an_argument_by_its_name_in_torch(rec):
     pytest.importorskip("torch")
     from recordkit.interop.torch import Loader as TensorLoader
 
     error = text_of(lambda: TensorLoader(rec, batch_size=2, transforms=CROP, drop_last=True))
-    assert advice("interop/torch/loader.py", "did you mean {}?", error) == ['last_batch="drop"']
+    assert advice("loading/options.py", "did you mean {}?", error) == ['last_batch="drop"']
     TensorLoader(rec, batch_size=2, transforms=CROP, last_batch="drop")
+
+
+def test_an_index_into_a_dataset_of_torch(rec):
+    torch = pytest.importorskip("torch")
+    from recordkit.interop.torch import RecordDataset
+
+    dataset, indices = RecordDataset(rec, transforms=CROP), [1, 0]
+    error = text_of(lambda: dataset[indices])
+    advice("interop/torch/samples.py", "torch.utils.data.Subset(dataset, indices) has several samples", error)
+    assert len(list(torch.utils.data.Subset(dataset, indices))) == 2
 
 
 def test_a_list_of_transforms(rec):

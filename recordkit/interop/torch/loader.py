@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,14 @@ from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.assembler import BadSample
 from recordkit.loading.loader import Loader as ArrayLoader
 from recordkit.loading.loader import describe_loader, open_loader
-from recordkit.loading.options import LoaderOptions
+from recordkit.loading.options import LoaderOptions, check_names
 from recordkit.loading.probe import BatchFormat
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads
 
-# The arguments for what arguments of torch's DataLoader and of torchvision's datasets do.
-_MEANT = {
-    "num_workers": "threads=..., or DataLoader(loader, batch_size=None, num_workers=...)",
-    "drop_last": 'last_batch="drop"',
-    "transform": "transforms=[...]",
-    "sampler": "shuffle=..., which takes an order of recordkit.sampling.order",
-    "generator": "seed=...",
-}
+_MEANT = {"num_workers": "threads=..., or DataLoader(loader, batch_size=None, num_workers=...)"}
 
 
 class Loader(IterableDataset):
@@ -109,7 +101,7 @@ class Loader(IterableDataset):
         threads: int = 0,
         **options: Any,
     ) -> None:
-        _check_names(options)
+        check_names(options, "recordkit.interop.torch.Loader", _MEANT)
         self._path = path
         self._rank = rank
         self._pin_memory = pin_memory
@@ -317,23 +309,6 @@ class Loader(IterableDataset):
         # The rank travels along, because a worker that is spawned cannot ask torch.distributed for it. A process that
         # has no rank yet leaves it open.
         return self.__dict__ | {"_loader": None, "_rank": self._rank or _distributed_rank()}
-
-
-def _check_names(options: Mapping[str, object]) -> None:
-    """Refuse an argument that the loader does not have, with the one that torch's users mean by it.
-
-    Raises
-    ------
-    TypeError
-        An argument has another name, as in a call of any function.
-    """
-    names = {option.name for option in fields(LoaderOptions) if option.init}
-    for name in options.keys() - names:
-        advice = _MEANT.get(name) or ", ".join(f"{near}=..." for near in difflib.get_close_matches(name, names, n=1))
-        raise TypeError(
-            f"Loader() got an unexpected keyword argument {name!r}; "
-            + (f"did you mean {advice}?" if advice else "help(recordkit.interop.torch.Loader) lists them")
-        )
 
 
 def _worker() -> tuple[int, int]:
