@@ -27,6 +27,15 @@ def write_list(*rows):
     Path("cats.lst").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
 
 
+def test_a_resize_that_enlarges(photos, works):
+    (size, _) = advice(
+        "cli/commands/pack.py",
+        ": --resize {} enlarges smaller ones, such as the first, of {}; is that needed?",
+        works("pack", photos, "out", "--resize", 72),
+    )
+    assert size == "72" and "larger than its images" not in works("pack", photos, "out")
+
+
 def test_exact_labels(photos, fails, works):
     write_list((0, 2**24 + 1, "cat/0.jpg"))
     arguments = ("pack", "cats.lst", "out", "--root", "photos")

@@ -86,6 +86,18 @@ def test_pack_reports_as_json(cli, tiny_folder, tmp_path):
     assert (code, facts["ok"], facts["sets"][0]["n_packed"], facts["engine"]) == (0, True, 12, "python")
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--resize", 72], ": --resize 72 enlarges smaller ones, such as the first, of 30 x 20 pixels; is that"),
+        (["--resize", 20, "--encoding", "png"], "; is re-encoding"),
+    ],
+)
+def test_a_set_that_is_larger_than_its_images_is_a_warning_with_the_reason(cli, tiny_folder, tmp_path, options, reason):
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out", *options)
+    assert code == 0 and f"out.rec is larger than its images{reason} needed?\n" in error
+
+
 def test_doctor_lists_what_is_installed(cli):
     code, output, _ = cli("doctor", "--json")
     assert code == 0

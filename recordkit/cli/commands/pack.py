@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from recordkit import codec
 from recordkit.cli.console import Console
 from recordkit.cli.options import (
     PrefixType,
@@ -18,8 +20,10 @@ from recordkit.cli.options import (
 )
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, preview_lines, print_warnings
-from recordkit.packing import PackReport, pack, preview_pack
+from recordkit.formats.images import image_header
+from recordkit.packing import PackPlan, PackReport, pack, preview_pack
 from recordkit.packing.pack import pack_to_store
+from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.storage.remote.urls import is_url
 
@@ -70,6 +74,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
         console.report(preview.as_json(), *preview_lines(preview))
         return
     sources = opened.values() if isinstance(opened, dict) else [opened]
+    enlarged = _enlarged_size(sources, plan)
     with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
         settings: dict[str, Any] = {
             "plan": plan,
@@ -85,13 +90,28 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             report = pack(opened, prefix, overwrite=options["overwrite"], **settings)
     print_warnings("recordkit", report)
     if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
-        _warn_of_growth(report, console)
+        _warn_of_growth(report, plan, enlarged, console)
     console.report(report.as_json(), *pack_lines(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
 
 
-def _warn_of_growth(report: PackReport, console: Console) -> None:
+def _enlarged_size(sources: Iterable[Source], plan: PackPlan) -> str:
+    """Return the size of the first image if the plan enlarges it, otherwise ""."""
+    for source in sources:
+        if plan.resize is None or source.pixels or not len(source):
+            continue
+        (content,) = source.contents(source.entries([0]))
+        header = image_header.read(content, codec.sniff(content)) if isinstance(content, bytes) else None
+        if header is not None and min(header.width, header.height) < plan.resize:
+            return f"{header.width} x {header.height} pixels"
+    return ""
+
+
+def _warn_of_growth(report: PackReport, plan: PackPlan, enlarged: str, console: Console) -> None:
+    reason = "; is re-encoding needed?"
+    if enlarged:
+        reason = f": --resize {plan.resize} enlarges smaller ones, such as the first, of {enlarged}; is that needed?"
     for done in report.sets:
         if done.output_bytes > _MAX_EXPECTED_GROWTH * done.input_bytes + _RECORD_OVERHEAD_BYTES * done.n_packed:
-            console.warn(f"{done.prefix}.rec is larger than its images; is re-encoding needed?")
+            console.warn(f"{done.prefix}.rec is larger than its images{reason}")
