@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -252,9 +253,10 @@ def test_eval_draws_the_confusion_and_the_worst_predictions(cli, model, val, tmp
     drawn = sorted((tmp_path / "new/plots").iterdir())
     assert [path.name for path in drawn] == [f"{model_name}-val-confusion.png", f"{model_name}-val-predictions.png"]
     assert code == 0 and out.splitlines()[-3:] == ["look at", *(f"  {path}" for path in drawn)]
-    assert json.loads(cli("eval", model, val, "--plots", tmp_path, "--json")[1])["pictures"][0].endswith(
-        "-confusion.png"
-    )
+    facts = json.loads(cli("eval", model, val, "--plots", tmp_path, "--json")[1])
+    assert facts["pictures"][0].endswith("-confusion.png")
+    page = (Path(__file__).parents[2] / "docs" / "output.md").read_text()
+    assert [name for name in facts if f"`{name}`" not in page] == []
 
 
 def test_models_of_one_name_in_two_folders_have_their_own_pictures(cli, model, val, tmp_path):
