@@ -28,6 +28,22 @@ def test_an_output_that_exists_is_refused_also_in_a_dry_run(name, dry_run, tmp_p
     assert (file.exists() and file.read_bytes() == b"mine") == dry_run
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_refused_export_completes_one_that_was_killed(name, tmp_path):
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'recordkit[parquet]'")
+    output = tmp_path / f"b{FORMATS[name].suffix or ''}"
+    staging = tmp_path / f".{output.name}.staging"
+    with write_records(tmp_path / "a", [(key, [key // 2, 1.0], image(key)) for key in range(4)]) as dataset:
+        FORMATS[name].write(dataset, output)
+        staging.mkdir()
+        (staging / "commit").write_text(f'{{"publish": ["{output.name}"], "remove": []}}')  # its files are moved
+        for dry_run in (True, False):
+            with pytest.raises(PublishError, match="expected no file"):
+                FORMATS[name].write(dataset, output, dry_run=dry_run)
+            assert staging.exists() == dry_run
+
+
 def test_a_note_about_several_splits_is_given_once(tiny_folder, tmp_path):
     source = open_source(tiny_folder)
     notes = []

@@ -13,7 +13,7 @@ from recordkit.errors import PublishError
 from recordkit.sample import Source
 from recordkit.storage.refusals import prefix_of, reading_refusal, refusal, sets_of
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
-from recordkit.storage.staging import Staging, check_new_folder
+from recordkit.storage.staging import Staging, check_new_folder, complete_interrupted
 
 SHARD_BYTES = 1 << 29
 """Size of a shard that a caller does not choose: that of Hugging Face."""
@@ -61,6 +61,7 @@ def check_outputs(
     source: Source | RecordDataset | Mapping[str, Source],
     *,
     overwrite: bool,
+    dry_run: bool,
     is_file: bool = False,
     beside: Sequence[Path] = (),
 ) -> tuple[Path, ...]:
@@ -72,6 +73,8 @@ def check_outputs(
         The folder, or the file.
     source : Source, RecordDataset, or mapping of str to Source
     overwrite : bool
+    dry_run : bool
+        Otherwise an earlier export whose publishing was killed is completed first, so that a refused one is whole.
     is_file : bool, default False
     beside : sequence of Path
         Files that are written beside a folder.
@@ -82,6 +85,8 @@ def check_outputs(
         Something is there, and `overwrite` is false or the source reads it.
     """
     refuse_unwritable(path)
+    if not dry_run:
+        complete_interrupted(path)
     files = [each for each in ([path, *beside] if is_file else beside) if os.path.lexists(each)]
     sources = list(source.values()) if isinstance(source, Mapping) else [source]
     read_sets = sets_of(file for each in sources for file in getattr(each, "files", ()))

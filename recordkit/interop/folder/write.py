@@ -24,7 +24,6 @@ from recordkit.packing.engine import Engine, Limits
 from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_piece, make_limits
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
-from recordkit.storage.staging import complete_interrupted
 from recordkit.threads import ThreadedMap, count_threads
 
 
@@ -111,10 +110,8 @@ def write_folder(  # noqa: PLR0913 (one keyword for each choice)
     exports = {
         part: _plan_export(each, name, folder / part, metadata=metadata) for part, each in name_sources(source).items()
     }
-    if not dry_run:
-        complete_interrupted(folder)  # a refused export is then whole at its final names
     beside = [folder.with_name(folder.name + suffix) for suffix in (".lst", ".classes.json")] if "" in exports else []
-    replaced = check_outputs(folder, source, overwrite=overwrite, beside=beside)
+    replaced = check_outputs(folder, source, overwrite=overwrite, dry_run=dry_run, beside=beside)
     planned = tuple(export.report(None) for export in exports.values())
     announce(planned, on_note)
     if dry_run:

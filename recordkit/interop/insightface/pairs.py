@@ -202,7 +202,7 @@ def write_verification_set(
     order, same = _arrange(pair_source)
     done = ExportedPairs(path, len(order), None, tuple(pair_source.notes), n_pairs=len(same), n_same=sum(same))
     announce([done], on_note)
-    replaced = check_outputs(path, source, overwrite=overwrite, is_file=True)
+    replaced = check_outputs(path, source, overwrite=overwrite, dry_run=dry_run, is_file=True)
     if not dry_run:
         engine = choose_engine("auto")(PackPlan(), pixels=pair_source.pixels)
         samples = read_samples(pair_source, engine, order=order, n_threads=n_threads, memory=n_memory)

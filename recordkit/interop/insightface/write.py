@@ -138,7 +138,7 @@ def write_insightface(  # noqa: PLR0913 (one keyword for each choice)
         n_identities=arrangement.n_identities,
     )
     announce([done], on_note)
-    replaced = check_outputs(folder, source, overwrite=overwrite)
+    replaced = check_outputs(folder, source, overwrite=overwrite, dry_run=dry_run)
     if not dry_run:
         with new_folder(folder, overwrite=overwrite) as output:
             files = _write(output.staged, face_source, arrangement, n_threads, n_bytes, progress)

@@ -106,7 +106,7 @@ def write_parquet(  # noqa: PLR0913 (one keyword for each choice)
         for name, each in sources.items()
     )
     announce(planned, on_note)
-    replaced = check_outputs(path, source, overwrite=overwrite, is_file=is_file)
+    replaced = check_outputs(path, source, overwrite=overwrite, dry_run=dry_run, is_file=is_file)
     if dry_run:
         return ExportReport("parquet", planned, time.monotonic() - begin_s, dry_run=True, replaced=replaced)
     tables: list[ExportedSplit] = []

@@ -110,7 +110,7 @@ def write_webdataset(  # noqa: PLR0913 (one keyword for each choice)
         for name, each in sources.items()
     )
     announce(planned, on_note)
-    replaced = check_outputs(folder, source, overwrite=overwrite)
+    replaced = check_outputs(folder, source, overwrite=overwrite, dry_run=dry_run)
     if dry_run:
         return ExportReport("webdataset", planned, time.monotonic() - begin_s, dry_run=True, replaced=replaced)
     sets: list[ExportedSplit] = []
