@@ -211,6 +211,7 @@ def test_an_opaque_png_is_decoded_once(model, files, monkeypatch, options):
 
 
 def test_all_paths_are_looked_at_before_the_first_prediction(cli, model, files, val, tmp_path):
+    pytest.importorskip("matplotlib")
     photo, sheet = files / "0.png", tmp_path / "new/sheet.png"
     for words, problem in (
         ((val, "--invert", "auto"), r"val\.rec: expected image files to invert or to centre, got a \.rec file"),
