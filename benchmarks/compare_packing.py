@@ -7,7 +7,8 @@ Usage: python benchmarks/compare_packing.py [--photos DIR] [--small DIR] [--mnis
 --mnist:  folder with MNIST's training files, .gz: 60,000 images to png and raw records.
 
 Method: each case is a program, and all programs run in turn, round after round. A whole process is timed, its start
-included. --mnist times the packing alone, `PackReport.duration_s`.
+included, with the bytecode of its modules, as an installed program has it. --mnist times the packing alone,
+`PackReport.duration_s`.
 
 It needs recordkit[mxnet,parity]. It does not show a cold page cache, other CPUs, or slower disks.
 """
@@ -15,6 +16,7 @@ It needs recordkit[mxnet,parity]. It does not show a cold page cache, other CPUs
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -92,6 +94,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="rounds")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the first round writes it
     facts = []
     for question in (photos, small, mnist):
         folder = getattr(options, question.__name__)
