@@ -1,4 +1,4 @@
-"""What do functions in a list of transforms cost? Functions of one's own, modules of torchvision, and recordkit's.
+"""What do functions in a list of transforms cost? This compares one's own, modules of torchvision, and recordkit's.
 
 Usage: python benchmarks/compare_functions.py [--images N] [--repeats N] [--json FILE]
 

@@ -74,7 +74,6 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
         console.report(preview.as_json(), *preview_lines(preview))
         return
     sources = opened.values() if isinstance(opened, dict) else [opened]
-    enlarged = _enlarged_size(sources, plan)
     with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
         settings: dict[str, Any] = {
             "plan": plan,
@@ -90,7 +89,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             report = pack(opened, prefix, overwrite=options["overwrite"], **settings)
     print_warnings("recordkit", report)
     if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
-        _warn_of_growth(report, plan, enlarged, console)
+        _warn_of_growth(report, plan, sources, console)
     console.report(report.as_json(), *pack_lines(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
@@ -108,10 +107,14 @@ def _enlarged_size(sources: Iterable[Source], plan: PackPlan) -> str:
     return ""
 
 
-def _warn_of_growth(report: PackReport, plan: PackPlan, enlarged: str, console: Console) -> None:
+def _warn_of_growth(report: PackReport, plan: PackPlan, sources: Iterable[Source], console: Console) -> None:
+    grown = [
+        done.prefix
+        for done in report.sets
+        if done.output_bytes > _MAX_EXPECTED_GROWTH * done.input_bytes + _RECORD_OVERHEAD_BYTES * done.n_packed
+    ]
     reason = "; is re-encoding needed?"
-    if enlarged:
-        reason = f": --resize {plan.resize} enlarges smaller ones, such as the first, of {enlarged}; is that needed?"
-    for done in report.sets:
-        if done.output_bytes > _MAX_EXPECTED_GROWTH * done.input_bytes + _RECORD_OVERHEAD_BYTES * done.n_packed:
-            console.warn(f"{done.prefix}.rec is larger than its images{reason}")
+    if grown and (size := _enlarged_size(sources, plan)):
+        reason = f": --resize {plan.resize} enlarges smaller ones, such as the first, of {size}; is that needed?"
+    for prefix in grown:
+        console.warn(f"{prefix}.rec is larger than its images{reason}")

@@ -64,7 +64,24 @@ void paint(Image& image, const ColorChange& change) {
     }
 }
 
-// What a change of contrast adds to all values.
+// Return the sum of the values of each channel except alpha.
+std::vector<uint64_t> channel_sums(const Image& image) {
+    const uint32_t channels = std::min(image.channels, 3u);
+    std::vector<uint64_t> sums(channels);
+    const size_t n_pixels = size_t(image.width) * image.height;
+    for (size_t begin = 0; begin < n_pixels; begin += 1 << 16) {  // whose sums fit 32 bits
+        const size_t n = std::min<size_t>(1 << 16, n_pixels - begin);
+        const uint8_t* const pixels = image.pixels.data() + begin * image.channels;
+        for (uint32_t c = 0; c < channels; ++c) {
+            uint32_t sum = 0;
+            for (size_t i = 0; i < n; ++i) sum += pixels[i * image.channels + c];
+            sums[c] += sum;
+        }
+    }
+    return sums;
+}
+
+// Return what a change of contrast adds to all values.
 float contrast_offset(const Image& image, double factor) {
     const auto sums = channel_sums(image);
     const double total = sums.size() == 1 ? double(sums[0])
@@ -105,22 +122,6 @@ void change_colors_with(RunFunction run, Image& image, const std::vector<ColorCh
 }
 
 }  // namespace
-
-std::vector<uint64_t> channel_sums(const Image& image) {
-    const uint32_t channels = std::min(image.channels, 3u);
-    std::vector<uint64_t> sums(channels);
-    const size_t n_pixels = size_t(image.width) * image.height;
-    for (size_t begin = 0; begin < n_pixels; begin += 1 << 16) {  // whose sums fit 32 bits
-        const size_t n = std::min<size_t>(1 << 16, n_pixels - begin);
-        const uint8_t* const pixels = image.pixels.data() + begin * image.channels;
-        for (uint32_t c = 0; c < channels; ++c) {
-            uint32_t sum = 0;
-            for (size_t i = 0; i < n; ++i) sum += pixels[i * image.channels + c];
-            sums[c] += sum;
-        }
-    }
-    return sums;
-}
 
 void change_colors(Image& image, const std::vector<ColorChange>& changes) {
     change_colors_with(fastest_run(), image, changes);

@@ -35,7 +35,4 @@ void change_colors(Image& image, const std::vector<ColorChange>& changes);
 // Like `change_colors`, with the instructions that every CPU has. Tests compare the two: the pixels are equal.
 void change_colors_portable(Image& image, const std::vector<ColorChange>& changes);
 
-// The sum of the values of each of up to three channels.
-std::vector<uint64_t> channel_sums(const Image& image);
-
 }  // namespace recordkit

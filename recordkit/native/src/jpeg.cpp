@@ -151,16 +151,14 @@ void turn(Plane& plane, uint32_t image_width, uint32_t image_height, int orienta
     const auto flip = [](Upsampling& lines, uint32_t n_samples, uint32_t n_lines) {
         lines.lines_before = n_samples * lines.lines_per_sample - n_lines;
     };
-    if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
-        flip(plane.columns, plane.width, image_width);
-    if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
-        flip(plane.rows, plane.height, image_height);
-    if (orientation < 5) return;
+    if (flips_columns(orientation)) flip(plane.columns, plane.width, image_width);
+    if (flips_rows(orientation)) flip(plane.rows, plane.height, image_height);
+    if (!swaps_sides(orientation)) return;
     std::swap(plane.columns, plane.rows);
     std::swap(plane.width, plane.height);
 }
 
-// Where the samples of a plane go. In one call libjpeg gives a row of MCUs.
+// This says where libjpeg writes the samples of a plane. In one call it gives a row of MCUs.
 struct PlaneRows {
     uint8_t* samples;  // not owned: those of a Plane
     size_t stride;
@@ -264,8 +262,6 @@ struct Jpeg::Decoder {
         }
         return exif_orientation(exif);
     }
-
-    bool swaps_sides() const { return orientation >= 5; }
 };
 
 Jpeg::Jpeg(Span payload, int channels) : decoder_(std::make_unique<Decoder>(payload, channels)) {
@@ -286,11 +282,11 @@ bool Jpeg::is_gray() const { return decoder_->info.num_components == 1; }
 bool Jpeg::has_planes() const { return decoder_->info.jpeg_color_space == JCS_YCbCr; }
 
 uint32_t Jpeg::width() const {
-    return decoder_->swaps_sides() ? decoder_->info.image_height : decoder_->info.image_width;
+    return swaps_sides(decoder_->orientation) ? decoder_->info.image_height : decoder_->info.image_width;
 }
 
 uint32_t Jpeg::height() const {
-    return decoder_->swaps_sides() ? decoder_->info.image_width : decoder_->info.image_height;
+    return swaps_sides(decoder_->orientation) ? decoder_->info.image_width : decoder_->info.image_height;
 }
 
 Image Jpeg::decode() {
@@ -379,18 +375,34 @@ namespace {
 
 constexpr uint32_t kMcuRows = 2 * DCTSIZE;  // luma rows of an MCU with 4:2:0
 
-// On entry `size` is the capacity of the buffer, on return the number of bytes written.
+// The size, the number of channels and the colours of an image that is to be encoded, and the quality.
+struct EncodedFormat {
+    uint32_t width, height, channels;
+    J_COLOR_SPACE colors;
+    int quality;
+};
+
+// Begin an image. The caller has set the encoder's target for longjmp. On entry `size` is the capacity of the buffer; it
+// becomes the number of bytes written when the image is finished.
+void start_compress(Encoder& encoder, const EncodedFormat& format, bool planes, unsigned long* size) {
+    auto& info = encoder.info;
+    jpeg_mem_dest(&info, &encoder.buffer, size);
+    info.image_width = format.width;
+    info.image_height = format.height;
+    info.input_components = static_cast<int>(format.channels);
+    info.in_color_space = format.colors;
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, format.quality, TRUE);
+    info.raw_data_in = planes ? TRUE : FALSE;
+    jpeg_start_compress(&info, TRUE);
+}
+
+// `size` is that of `start_compress`.
 bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned long* size) {
     if (setjmp(encoder.errors.jump_target)) return false;
     auto& info = encoder.info;
-    jpeg_mem_dest(&info, &encoder.buffer, size);
-    info.image_width = image.width;
-    info.image_height = image.height;
-    info.input_components = static_cast<int>(image.channels);
-    info.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : image.channels == 3 ? JCS_RGB : JCS_EXT_RGBX;
-    jpeg_set_defaults(&info);
-    jpeg_set_quality(&info, quality, TRUE);
-    jpeg_start_compress(&info, TRUE);
+    const J_COLOR_SPACE colors = image.channels == 1 ? JCS_GRAYSCALE : image.channels == 3 ? JCS_RGB : JCS_EXT_RGBX;
+    start_compress(encoder, {image.width, image.height, image.channels, colors, quality}, false, size);
     while (info.next_scanline < info.image_height) {
         auto* row = const_cast<JSAMPLE*>(image.row(info.next_scanline));  // libjpeg does not write to it
         jpeg_write_scanlines(&info, &row, 1);
@@ -399,20 +411,12 @@ bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned lo
     return true;
 }
 
-// As above. Rows below the image repeat the last one, as in libjpeg's own preprocessing.
+// `size` is that of `start_compress`. Rows below the image repeat the last one, as in libjpeg's own preprocessing.
 bool compress_planes(Encoder& encoder, const ImageView planes[3], uint32_t width, uint32_t height, int quality,
                      unsigned long* size) {
     if (setjmp(encoder.errors.jump_target)) return false;
     auto& info = encoder.info;
-    jpeg_mem_dest(&info, &encoder.buffer, size);
-    info.image_width = width;
-    info.image_height = height;
-    info.input_components = 3;
-    info.in_color_space = JCS_YCbCr;
-    jpeg_set_defaults(&info);
-    jpeg_set_quality(&info, quality, TRUE);
-    info.raw_data_in = TRUE;
-    jpeg_start_compress(&info, TRUE);
+    start_compress(encoder, {width, height, 3, JCS_YCbCr, quality}, true, size);
     JSAMPROW rows[3][kMcuRows];
     JSAMPARRAY arrays[3] = {rows[0], rows[1], rows[2]};
     for (uint32_t top = 0; top < height; top += kMcuRows) {

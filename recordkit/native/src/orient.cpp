@@ -43,17 +43,15 @@ int exif_orientation(Span block) {
 
 Image upright(Image image, int orientation) {
     if (orientation <= 1 || orientation > 8) return image;
-    const bool swaps_sides = orientation >= 5;
+    const bool swapped = swaps_sides(orientation), rows = flips_rows(orientation), columns = flips_columns(orientation);
     const size_t height = image.height, width = image.width, channels = image.channels;
-    Image result(swaps_sides ? image.height : image.width, swaps_sides ? image.width : image.height, image.channels);
+    Image result(swapped ? image.height : image.width, swapped ? image.width : image.height, image.channels);
     uint8_t* out = result.pixels.data();
     for (size_t y = 0; y < result.height; ++y) {
         for (size_t x = 0; x < result.width; ++x, out += channels) {
-            size_t from_y = swaps_sides ? x : y, from_x = swaps_sides ? y : x;
-            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
-                from_y = height - 1 - from_y;
-            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
-                from_x = width - 1 - from_x;
+            size_t from_y = swapped ? x : y, from_x = swapped ? y : x;
+            if (rows) from_y = height - 1 - from_y;
+            if (columns) from_x = width - 1 - from_x;
             std::memcpy(out, image.pixels.data() + (from_y * width + from_x) * channels, channels);
         }
     }
