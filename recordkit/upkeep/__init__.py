@@ -1,19 +1,17 @@
 """Existing .rec files: summaries, views, checks for damage, a new index, and new sets made of their records.
 
-Most names are imported at their first use, so that a command imports the modules of its own work only.
+A name is imported at its first use, so that a command imports the modules of its own work only. No module here has the
+name of one: its import would replace a function of that name.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-# Functions with the names of their modules are imported here: an import of the module elsewhere would replace them.
-from recordkit.upkeep.diff import DiffReport, diff
-from recordkit.upkeep.duplicates import DuplicateGroup, DuplicateSample, DuplicatesReport, duplicates
-from recordkit.upkeep.inspect import FacesInfo, FileInfo, inspect
-from recordkit.upkeep.reindex import ReindexReport, reindex
-from recordkit.upkeep.verify import verify
-
 if TYPE_CHECKING:
+    from recordkit.upkeep.check.report import Problem, VerifyReport
+    from recordkit.upkeep.check.verify import verify
+    from recordkit.upkeep.compare.diff import DiffReport, diff
+    from recordkit.upkeep.compare.duplicates import DuplicateGroup, DuplicateSample, DuplicatesReport, duplicates
     from recordkit.upkeep.division import KeyParts, Ratios, Shards
     from recordkit.upkeep.edit.append import append
     from recordkit.upkeep.edit.lost_ranges import LostRange
@@ -28,8 +26,9 @@ if TYPE_CHECKING:
     from recordkit.upkeep.look.head import RecordInfo, head
     from recordkit.upkeep.look.stats import Stats, stats
     from recordkit.upkeep.look.view import Choice, ViewReport, write_page, write_sheet
-    from recordkit.upkeep.report import Problem, VerifyReport
+    from recordkit.upkeep.new_index import ReindexReport, reindex
     from recordkit.upkeep.selection import SampleTable, Selection
+    from recordkit.upkeep.summary import FacesInfo, FileInfo, inspect
 
 __all__ = [
     "Choice",
@@ -75,35 +74,47 @@ __all__ = [
     "write_sheet",
 ]
 
-# The module of each name that is not imported above; tests compare this table with the imports for type checkers.
+# The module of each name; tests compare this table with the imports for type checkers.
 _MODULES = {
     "Choice": "recordkit.upkeep.look.view",
+    "DiffReport": "recordkit.upkeep.compare.diff",
+    "DuplicateGroup": "recordkit.upkeep.compare.duplicates",
+    "DuplicateSample": "recordkit.upkeep.compare.duplicates",
+    "DuplicatesReport": "recordkit.upkeep.compare.duplicates",
     "EditReport": "recordkit.upkeep.edit.report",
+    "FacesInfo": "recordkit.upkeep.summary",
+    "FileInfo": "recordkit.upkeep.summary",
     "KeyParts": "recordkit.upkeep.division",
     "LabelChange": "recordkit.upkeep.labels.change",
     "LabelReport": "recordkit.upkeep.labels.change",
     "LostRange": "recordkit.upkeep.edit.lost_ranges",
-    "Problem": "recordkit.upkeep.report",
+    "Problem": "recordkit.upkeep.check.report",
     "Ratios": "recordkit.upkeep.division",
     "RecordInfo": "recordkit.upkeep.look.head",
+    "ReindexReport": "recordkit.upkeep.new_index",
     "RepairReport": "recordkit.upkeep.edit.repair",
     "SampleTable": "recordkit.upkeep.selection",
     "Selection": "recordkit.upkeep.selection",
     "Shards": "recordkit.upkeep.division",
     "SplitReport": "recordkit.upkeep.edit.split",
     "Stats": "recordkit.upkeep.look.stats",
-    "VerifyReport": "recordkit.upkeep.report",
+    "VerifyReport": "recordkit.upkeep.check.report",
     "ViewReport": "recordkit.upkeep.look.view",
     "WrittenSet": "recordkit.upkeep.edit.report",
     "append": "recordkit.upkeep.edit.append",
+    "diff": "recordkit.upkeep.compare.diff",
+    "duplicates": "recordkit.upkeep.compare.duplicates",
     "head": "recordkit.upkeep.look.head",
+    "inspect": "recordkit.upkeep.summary",
     "merge": "recordkit.upkeep.edit.merge",
+    "reindex": "recordkit.upkeep.new_index",
     "relabel": "recordkit.upkeep.edit.relabel",
     "repair": "recordkit.upkeep.edit.repair",
     "shuffle": "recordkit.upkeep.edit.shuffle",
     "split": "recordkit.upkeep.edit.split",
     "stats": "recordkit.upkeep.look.stats",
     "subset": "recordkit.upkeep.edit.subset",
+    "verify": "recordkit.upkeep.check.verify",
     "write_page": "recordkit.upkeep.look.view",
     "write_sheet": "recordkit.upkeep.look.view",
 }

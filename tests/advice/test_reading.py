@@ -150,7 +150,9 @@ def test_labels_behind_a_hole(photos):
 def test_a_damaged_file(rec, fails, works):
     Path("out.rec").write_bytes(b"????" + Path("out.rec").read_bytes()[4:])
     text = fails("verify", "out.rec")
-    (path,) = advice("upkeep/verify.py", "'recordkit repair {} PREFIX' writes the whole records into a new set", text)
+    (path,) = advice(
+        "upkeep/check/verify.py", "'recordkit repair {} PREFIX' writes the whole records into a new set", text
+    )
     works("repair", path, "saved")
     assert len(rk.RecordDataset("saved", check=True)) == 3 and "ok" in works("verify", "saved")
 
@@ -456,7 +458,7 @@ def test_images_that_do_not_decode(tmp_path, monkeypatch, fails, works):
             writer.write_idx(key, pack(IRHeader(0, 0.0, key, 0), image))
     text = fails("verify", "bad.rec", "--decode")
     (path,) = advice(
-        "upkeep/verify.py", "'recordkit repair {} PREFIX --decode' writes the good records into a new set", text
+        "upkeep/check/verify.py", "'recordkit repair {} PREFIX --decode' writes the good records into a new set", text
     )
     assert "key 1" in text
     works("repair", path, "good", "--decode")

@@ -18,7 +18,7 @@ from recordkit import codec, recordio
 from recordkit.formats import lst
 from recordkit.formats.files import not_found
 from recordkit.sources.records import RecordSource
-from recordkit.upkeep.reindex import reindex
+from recordkit.upkeep.new_index import reindex
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_an_index_of_a_file_that_changes(photos, works, monkeypatch):
     states = iter(range(9))
     with monkeypatch.context() as patch:
         patch.setattr(sys.modules[reindex.__module__], "file_state", lambda _path: next(states))
-        advice("upkeep/reindex.py", "run this again", text_of(lambda: reindex("out.rec")))
+        advice("upkeep/new_index.py", "run this again", text_of(lambda: reindex("out.rec")))
     works("reindex", "out.rec")
 
 

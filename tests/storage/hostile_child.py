@@ -25,7 +25,7 @@ from recordkit.sources import open_source
 from recordkit.sources.classes import read_classes
 from recordkit.storage.fileset import SUFFIXES, Fileset
 from recordkit.upkeep import head, inspect, verify
-from recordkit.upkeep.reindex import reindex
+from recordkit.upkeep.new_index import reindex
 
 LARGE = 1 << 26
 

@@ -7,8 +7,8 @@ import pytest
 from recordkit.errors import FormatError
 from recordkit.formats import byte_source, frame, irheader
 from recordkit.formats.frame import FIRST, LAST, MAGIC_BYTES, MIDDLE, WHOLE, RecordReader, RecordWriter
+from recordkit.upkeep.check.verify import verify
 from recordkit.upkeep.scan import scan
-from recordkit.upkeep.verify import verify
 
 
 @pytest.fixture

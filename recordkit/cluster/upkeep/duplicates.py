@@ -12,8 +12,8 @@ from recordkit.cluster.connection import connect
 from recordkit.cluster.upkeep.ranges import Work, divide, run_on_ranges
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.records import RecordFile
-from recordkit.upkeep.comparison import digest_payloads
-from recordkit.upkeep.duplicates import DuplicatesReport, compare_equal_digests
+from recordkit.upkeep.compare.duplicates import DuplicatesReport, compare_equal_digests
+from recordkit.upkeep.compare.payloads import digest_payloads
 from recordkit.upkeep.edit.inputs import NO_CHECKSUM, Inputs, Locations
 
 
@@ -80,6 +80,6 @@ class _PartRecords:
         self.files: Sequence[RecordFile] = dataset.records_at(np.empty(0, np.int64)).files
 
     def locations(self, rows: NDArray[np.int64]) -> Locations:
-        """See `recordkit.upkeep.comparison.Records`."""
+        """See `recordkit.upkeep.compare.payloads.Records`."""
         found = self._dataset.records_at(rows)
         return Locations(found.file_indices, found.offsets, found.ends, np.full(len(rows), NO_CHECKSUM, np.int64))

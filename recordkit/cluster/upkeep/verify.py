@@ -15,9 +15,9 @@ from recordkit.storage.names import MANIFEST_SUFFIX
 from recordkit.storage.remote.lookup import local_path
 from recordkit.storage.remote.settings import current, using
 from recordkit.storage.snapshot import read_manifest
-from recordkit.upkeep.report import VerifyReport
-from recordkit.upkeep.shards import verify_manifest
-from recordkit.upkeep.verify import verify_listed
+from recordkit.upkeep.check.report import VerifyReport
+from recordkit.upkeep.check.shards import verify_manifest
+from recordkit.upkeep.check.verify import verify_listed
 
 
 def verify(

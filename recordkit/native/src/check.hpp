@@ -1,4 +1,4 @@
-// The pass of `recordkit verify` over records. The facts are defined in recordkit/upkeep/record_check.py.
+// The pass of `recordkit verify` over records. The facts are defined in recordkit/upkeep/check/record_check.py.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Python binding for the pass of `recordkit verify`; recordkit.upkeep.native calls it.
+// Python binding for the pass of `recordkit verify`; recordkit.upkeep.check.native calls it.
 #include "module.hpp"
 
 #include "check.hpp"

@@ -23,12 +23,12 @@ from recordkit.storage.names import MANIFEST_SUFFIX
 from recordkit.storage.snapshot import read_manifest
 from recordkit.threads import count_threads
 from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
+from recordkit.upkeep.check.verify import check_in_blocks
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.lost_ranges import LostRange, find_lost_ranges
 from recordkit.upkeep.edit.old_files import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
-from recordkit.upkeep.verify import check_in_blocks
 
 
 @dataclass(frozen=True)

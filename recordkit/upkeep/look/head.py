@@ -15,8 +15,8 @@ from recordkit.dataset.contents import content_kind, find_other_records
 from recordkit.formats.frame import RecordReader
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.snapshot import read_sets
-from recordkit.upkeep.inspect import labels_of, shape_of
 from recordkit.upkeep.scan import scan, scan_records
+from recordkit.upkeep.summary import labels_of, shape_of
 
 
 @dataclass(frozen=True)

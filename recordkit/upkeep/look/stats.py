@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
+from recordkit.upkeep.check.report import Problem
 from recordkit.upkeep.look.distribution import Distribution, distribute
 from recordkit.upkeep.look.labels import LabelSummary, count_labels
 from recordkit.upkeep.look.opening import Samples, open_images
 from recordkit.upkeep.look.tally import ImageTally, encoding_text, measure_images
-from recordkit.upkeep.report import Problem
 from recordkit.upkeep.selection import Selection
 
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.threads import ThreadedMap, count_threads
+from recordkit.upkeep.check.report import MAX_PROBLEMS, Problem
 from recordkit.upkeep.look.measurement import COLORS, COLUMNS, FORMATS, Facts, Measured
 from recordkit.upkeep.look.native import choose_engine
-from recordkit.upkeep.report import MAX_PROBLEMS, Problem
 
 # Images that a thread measures at a time: enough for tiny ones, and few enough for a progress bar.
 _BLOCK = 64

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.storage.replacement import write_atomically
+from recordkit.upkeep.check.report import Problem
 from recordkit.upkeep.look.choice import choose_samples
 from recordkit.upkeep.look.destination import check_page_path, check_sheet_path
 from recordkit.upkeep.look.labels import count_labels
@@ -19,7 +20,6 @@ from recordkit.upkeep.look.opening import Samples, open_images
 from recordkit.upkeep.look.page import render_page
 from recordkit.upkeep.look.picture import Picture, make_pictures
 from recordkit.upkeep.look.sheet import check_sheet, choose_columns, draw_sheet
-from recordkit.upkeep.report import Problem
 from recordkit.upkeep.selection import Selection
 
 MAX_IMAGES = 2000

@@ -83,7 +83,7 @@ def test_equal_images_of_several_labels_find_those_of_the_same_labels(tmp_path):
 
 
 def test_equal_checksums_of_other_images_are_no_other_key(tmp_path, monkeypatch):
-    module = sys.modules["recordkit.upkeep.diff"]  # the package has the function under this name
+    module = sys.modules["recordkit.upkeep.compare.diff"]
     monkeypatch.setattr(module, "digest_payloads", lambda _inputs, rows, **_: np.zeros(len(rows), np.uint64))
     report = diff(write(tmp_path / "a.rec", [(1, 0.0, b"x")]), write(tmp_path / "b.rec", [(2, 0.0, b"y")]))
     assert (report.removed.tolist(), report.added.tolist(), len(report.renumbered)) == ([1], [2], 0)

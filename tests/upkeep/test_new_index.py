@@ -145,7 +145,7 @@ def test_keys_are_the_same_before_and_after(tmp_path_factory, ids):
 
 
 def test_many_records_are_written_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["recordkit.upkeep.reindex"], "_BLOCK_SIZE", 4)
+    monkeypatch.setattr(sys.modules["recordkit.upkeep.new_index"], "_BLOCK_SIZE", 4)
     lines = write(tmp_path / "a", range(5, 16))
     steps = []
     assert reindex(tmp_path / "a", progress=steps.append)[0].outcome == "written"
@@ -246,7 +246,7 @@ def test_a_staged_set_that_is_completed_meanwhile_gets_no_index_in_the_staging_f
 
 def test_the_index_is_written_under_the_lock_of_packs(tmp_path, monkeypatch):
     write(tmp_path / "a", [7, 5])
-    module = sys.modules["recordkit.upkeep.reindex"]
+    module = sys.modules["recordkit.upkeep.new_index"]
 
     def check_lock(path, write):
         with pytest.raises(BlockingIOError):

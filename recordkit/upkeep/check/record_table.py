@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.frame_search import WholeFrames
-from recordkit.upkeep.record_check import CheckedRecords
+from recordkit.upkeep.check.record_check import CheckedRecords
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@
 A record is good if it has a whole frame, a readable header, finite labels and an image, which decodes if it is decoded.
 InsightFace's header and identities have a vector of labels in place of an image.
 
-`PythonCheck` is the definition. `recordkit.upkeep.native` has the engine of the core, which leaves every record with a
-fault to it.
+`PythonCheck` is the definition. `recordkit.upkeep.check.native` has the engine of the core, which leaves every record
+with a fault to it.
 """
 
 from __future__ import annotations

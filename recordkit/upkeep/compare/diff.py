@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.keys import match
-from recordkit.upkeep.comparison import Progress, digest_payloads, labels_differ, same_payloads
+from recordkit.upkeep.compare.payloads import Progress, digest_payloads, labels_differ, same_payloads
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.labels.arrays import Labels, dataset_labels
 from recordkit.upkeep.labels.differences import LabelDifferences

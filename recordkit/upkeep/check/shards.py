@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from recordkit.errors import FormatError, NotFoundError, plural
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Listing
-from recordkit.upkeep.report import VerifyReport
+from recordkit.upkeep.check.report import VerifyReport
 
 
 def verify_shards(shards: Sequence[Fileset], verify_set: Callable[[Fileset], VerifyReport]) -> VerifyReport:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recordkit import native
 from recordkit.dataset.records import RecordFile
 from recordkit.memory import MemoryBudget
-from recordkit.upkeep.record_check import CheckedRecords, Fault, PythonCheck, RecordCheck
+from recordkit.upkeep.check.record_check import CheckedRecords, Fault, PythonCheck, RecordCheck
 
 # States of a record in check.hpp.
 _GOOD, _UNREADABLE = 0, 1
@@ -26,7 +26,7 @@ def choose_check(
 
 
 class NativeCheck:
-    """See `recordkit.upkeep.record_check.RecordCheck`.
+    """See `recordkit.upkeep.check.record_check.RecordCheck`.
 
     Parameters
     ----------

@@ -18,9 +18,9 @@ from recordkit.formats import idx
 from recordkit.storage.checksums import check_number, is_described_index, read_checksums
 from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
-from recordkit.upkeep.list_labels import ListLabels
-from recordkit.upkeep.record_table import RecordTable
-from recordkit.upkeep.report import VerifyReport
+from recordkit.upkeep.check.list_labels import ListLabels
+from recordkit.upkeep.check.record_table import RecordTable
+from recordkit.upkeep.check.report import VerifyReport
 
 
 def check_companions(report: VerifyReport, files: Fileset, table: RecordTable) -> None:

@@ -1,12 +1,12 @@
 """Checks of a .rec file against its format, its index, its list and its description.
 
 A file passes if every byte belongs to a whole record, every record has a readable header with finite labels, and its
-companions agree with it (`recordkit.upkeep.companions`). With `decode`, every image must decode. Records without an
-image header that are no images (`recordkit.dataset.contents`) need whole frames and a matching index only. The check
+companions agree with it (`recordkit.upkeep.check.companions`). With `decode`, every image must decode. Records without
+an image header that are no images (`recordkit.dataset.contents`) need whole frames and a matching index only. The check
 continues at the next record after damage, so one report names all of it.
 
-The frames are found by `recordkit.dataset.frame_search`, and `recordkit.upkeep.record_check` checks the records, in
-blocks on several threads. The report is in `recordkit.upkeep.report`.
+The frames are found by `recordkit.dataset.frame_search`, and `recordkit.upkeep.check.record_check` checks the records,
+in blocks on several threads. The report is in `recordkit.upkeep.check.report`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from recordkit.storage.manifest import Listing
 from recordkit.storage.snapshot import read_sets
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
-from recordkit.upkeep.companions import RecordKeys, check_companions, check_index
-from recordkit.upkeep.native import choose_check
-from recordkit.upkeep.record_check import CheckedRecords, PythonCheck
-from recordkit.upkeep.record_table import RecordTable, TableBuilder
-from recordkit.upkeep.report import MAX_PROBLEMS, VerifyReport
-from recordkit.upkeep.shards import verify_shard, verify_shards
+from recordkit.upkeep.check.companions import RecordKeys, check_companions, check_index
+from recordkit.upkeep.check.native import choose_check
+from recordkit.upkeep.check.record_check import CheckedRecords, PythonCheck
+from recordkit.upkeep.check.record_table import RecordTable, TableBuilder
+from recordkit.upkeep.check.report import MAX_PROBLEMS, VerifyReport
+from recordkit.upkeep.check.shards import verify_shard, verify_shards
 
 # Records, and about their bytes, that a thread checks at a time.
 _BLOCK_RECORDS, _BLOCK_BYTES = 1 << 14, 1 << 22

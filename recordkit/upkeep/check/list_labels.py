@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from recordkit.errors import FormatError
 from recordkit.formats import lst
 from recordkit.formats.list_lines import ListLines, TextParts
-from recordkit.upkeep.record_table import RecordTable
+from recordkit.upkeep.check.record_table import RecordTable
 
 # Lines that are read at a time.
 _BLOCK_LINES = 1 << 16

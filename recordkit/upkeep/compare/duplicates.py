@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recordkit.errors import SourceError
 from recordkit.formats.lst import ListFile
 from recordkit.storage.fileset import Fileset
-from recordkit.upkeep.comparison import Progress, digest_payloads, labels_differ, same_payloads
+from recordkit.upkeep.compare.payloads import Progress, digest_payloads, labels_differ, same_payloads
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.labels.arrays import Labels
 from recordkit.upkeep.labels.class_maps import unite_classes

@@ -13,7 +13,7 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader, RecordWriter
 from recordkit.sources import ListSource
 from recordkit.upkeep import head, inspect
-from recordkit.upkeep.inspect import FacesInfo
+from recordkit.upkeep.summary import FacesInfo
 
 
 @pytest.fixture

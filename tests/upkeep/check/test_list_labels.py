@@ -8,7 +8,7 @@ import pytest
 from recordkit.errors import FormatError
 from recordkit.formats.lst import ListFile
 from recordkit.upkeep import list_labels
-from recordkit.upkeep.list_labels import ListLabels
+from recordkit.upkeep.check.list_labels import ListLabels
 
 LABELS = ["3", "3.000000", "-0.5", "+7", "1e-7", "2.5E3", "16777217", "1e39", "9007199254740993", "4.", "0001"]
 ODD_LABELS = [".5", "1_000", " 4", "12345678901234567890123"]

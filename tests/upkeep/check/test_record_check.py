@@ -14,8 +14,8 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import RecordWriter
 from recordkit.memory import MemoryBudget
 from recordkit.upkeep import verify
-from recordkit.upkeep.native import NativeCheck
-from recordkit.upkeep.record_check import PythonCheck
+from recordkit.upkeep.check.native import NativeCheck
+from recordkit.upkeep.check.record_check import PythonCheck
 from tests.images import every_format, huge_jpeg, huge_png, many_scans, noise, picture, save
 
 
@@ -108,7 +108,7 @@ def test_a_record_that_another_process_repairs_meanwhile_is_a_fault(require_nati
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_faults_are_in_file_order_for_any_number_of_threads(tmp_path, monkeypatch, threads):
-    monkeypatch.setattr(import_module("recordkit.upkeep.verify"), "_BLOCK_RECORDS", 3)
+    monkeypatch.setattr(import_module("recordkit.upkeep.check.verify"), "_BLOCK_RECORDS", 3)
     records = [image_record(key, b"" if key % 2 else b"image") for key in range(20)]
     offsets = write(tmp_path / "a.rec", records).tolist()
     with open(tmp_path / "a.rec", "r+b") as file:

@@ -89,7 +89,7 @@ def test_classes_of_several_datasets_agree_by_name(tmp_path):
 
 def test_equal_checksums_of_other_bytes_are_no_duplicates(tmp_path, monkeypatch):
     path = write(tmp_path / "a.rec", b"cat", b"dog", b"owl", b"cat", b"owl", b"elk")
-    module = sys.modules["recordkit.upkeep.duplicates"]  # the package has the function under this name
+    module = sys.modules["recordkit.upkeep.compare.duplicates"]
     monkeypatch.setattr(module, "digest_payloads", lambda *_, **__: np.full(6, 3, np.uint64))
     assert keys(duplicates(path)) == [[0, 3], [2, 4]]
 

@@ -1,0 +1,1 @@
+"""Checking .rec files: frames, records, and the files beside them."""
