@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from typing import Any
 
 import recordkit
 from recordkit.bench import machine
@@ -19,7 +20,7 @@ from recordkit.bench.table import rate_lines
 
 def compare_commands(
     title: str, commands: Mapping[str, Sequence[str]], unit: str, *, rounds: int, threads: int = 2
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Time programs in turn, print their rates, and return title, unit and cases.
 
     Parameters

@@ -1,11 +1,11 @@
-"""The tables about object stores and Ray, made from `results/`."""
+"""The tables about object stores and a cluster, made from `results/`."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
 from typing import Any
 
+from _rate_tables import spread
 from _results import read_facts
 
 _BYTE_COLUMNS = (("ratios", ".2f"), ("n_requests", ",.0f"))
@@ -32,7 +32,7 @@ def _store_cell(row: dict[str, Any] | None) -> str:
     fetched = (
         f"{row['n_requests']:,.0f} requests, {row['n_bytes'] / 1e6:,.0f} MB" if row["n_bytes"] else "nothing fetched"
     )
-    return f"{_spread(row['rates'])}, {row['cpu_ms_per_sample']:.3f} ms, {fetched}"
+    return f"{spread(row['rates'])}, {row['cpu_ms_per_sample']:.3f} ms, {fetched}"
 
 
 def fetched_bytes() -> list[str]:
@@ -42,19 +42,6 @@ def fetched_bytes() -> list[str]:
     for row in (row for question in facts if "unit" not in question for row in question["rows"]):
         ratios, requests = ([f"{value:{form}}" for value in row[key]] for key, form in _BYTE_COLUMNS)
         lines.append(f"| {row['case']} | {ratios[0]} | {ratios[1]} | {requests[0]}, {requests[1]} |")
-    return lines
-
-
-def ray_reading() -> list[str]:
-    """Return the rates of Ray Data with recordkit and with Ray's own readers, and their ratio to the first of each."""
-    about, facts = read_facts("ray_reading")
-    lines = [f"| {about['date']} | img/s (lowest to highest) | ratio |", "| --- | --- | --- |"]
-    for question in facts:
-        lines.append(f"| **{question['title']}** | | |")
-        first = statistics.median(question["cases"][0]["img_s"])
-        for case in question["cases"]:
-            rates = case["img_s"]
-            lines.append(f"| {case['title']} | {_spread(rates)} | x{statistics.median(rates) / first:.2f} |")
     return lines
 
 
@@ -95,7 +82,3 @@ def _kill_line(name: str) -> str:
         f"{statistics.median(overheads):+.1%} ({min(overheads):+.1%} to {max(overheads):+.1%})",
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _spread(rates: Sequence[float]) -> str:
-    return f"{statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"

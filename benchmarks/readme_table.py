@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import _cluster_tables as cluster
+from _rate_tables import entropy, rates
 from _results import RESULTS, read_facts
-from _store_tables import faults, fetched_bytes, kills, object_store, ray_reading
+from _store_tables import faults, fetched_bytes, kills, object_store
 
 from recordkit.bench.report import Case, Report, read_report
 
@@ -198,12 +199,14 @@ TABLES = {
         agreement,
         slowed,
         growth,
+        rates("packing"),
+        entropy,
         upkeep,
         recipes,
         training,
         object_store,
         fetched_bytes,
-        ray_reading,
+        rates("ray_reading"),
         faults,
         kills,
     ],

@@ -71,6 +71,15 @@ def test_every_kind_of_jpeg_decodes_to_the_same_pixels(kind, mode, channels):
         assert check_decoding(save(picture(image, mode), "JPEG", **JPEGS[kind]), channels)
 
 
+def test_a_table_with_values_that_8_bit_images_lack_decodes_to_the_same_pixels():
+    payload = save(picture(noise(40, 33)), "JPEG", quality=95)
+    unused = payload.replace(b"\xf8\xf9\xfa", b"\xf8\xf9\xfb")
+    used = payload.replace(b"\x01\x02\x03\0", b"\x0b\x02\x03\0")
+    assert payload not in (unused, used)
+    assert check_decoding(unused, 3)
+    check_decoding(used, 3)
+
+
 @pytest.mark.parametrize("channels", [3, 1, 4, "keep"])
 @pytest.mark.parametrize("name", every_format())
 def test_every_format_decodes_to_the_same_pixels_or_is_left_to_the_reference_engine(name, channels):

@@ -29,9 +29,10 @@ extern "C" {
 
 namespace recordkit {
 
-constexpr int kMaxCodeBits = 16;   // T.81, B.2.4.2
-constexpr int kMaxValueBits = 15;  // both of a DC difference and of an AC coefficient, as the tables can express it
-constexpr int kTableBits = 10;     // bits of the scan that one lookup sees
+constexpr int kMaxCodeBits = 16;     // T.81, B.2.4.2
+constexpr int kMaxDcValueBits = 15;  // as libjpeg allows; those of 8-bit images have up to 11 (T.81, F.1.2.1)
+constexpr int kMaxAcValueBits = 10;  // of 8-bit images (T.81, F.1.2.2)
+constexpr int kTableBits = 10;       // bits of the scan that one lookup sees
 constexpr int kTableMask = (1 << kTableBits) - 1;
 
 // Decode-table entry for the next kTableBits bits of a scan, of a DC table.
@@ -55,7 +56,7 @@ struct AcEntry {
 static_assert(sizeof(AcEntry) == 8, "a lookup is one 64-bit load, and a table of 1,024 entries takes 8 KiB");
 constexpr uint8_t kEndOfBlock = 128;
 static_assert(kTableBits <= kMaxCodeBits, "no code is longer than kMaxCodeBits");
-static_assert(kMaxCodeBits + kMaxValueBits <= UINT8_MAX, "the lengths have 8 bits");
+static_assert(kMaxCodeBits + kMaxDcValueBits <= UINT8_MAX, "the lengths have 8 bits");
 
 struct HuffmanTable {
     // The two fields of a JHUFF_TBL from which the table was made.
@@ -66,7 +67,7 @@ struct HuffmanTable {
     AcEntry ac_entries[1 << kTableBits] = {};      // used if it is an AC table
     int32_t code_limit[kMaxCodeBits + 1] = {};     // [length]: the code after the last one, shifted to 16 bits
     int32_t symbol_offset[kMaxCodeBits + 1] = {};  // [length]: a code plus this is the index of its symbol
-    bool valid = false;                            // by the rules of libjpeg
+    bool valid = false;                            // by the rules of libjpeg, and read_block can decode it
 
     bool is_made_from(const JHUFF_TBL& source) const {
         return !std::memcmp(n_codes, source.bits, sizeof n_codes) &&
@@ -86,14 +87,15 @@ constexpr uint8_t kZigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25,
                                  41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
                                  30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
-// Valid bits in the reservoir after a refill; fewer only at the end of the scan.
+// Least number of valid bits in the reservoir after a refill.
 constexpr int kRefilledBits = 56;
-// Shift of a byte that becomes the highest byte of the reservoir; with more valid bits there is no room for a byte.
-constexpr int kTopByteShift = 64 - 8;
-// Values of 8-bit images need up to 10 bits for an AC coefficient and 11 for a DC difference (T.81, F.1.2).
-constexpr int kLookupsPerRefill = 2, kAcValueBits = 10;
-static_assert(kLookupsPerRefill * (kMaxCodeBits + kAcValueBits) <= kRefilledBits, "one refill serves two lookups");
-static_assert(kMaxCodeBits + kMaxValueBits <= kRefilledBits, "one refill serves any single value");
+constexpr int kLookupsPerRefill = 2;
+static_assert(kLookupsPerRefill * (kMaxCodeBits + kMaxAcValueBits) <= kRefilledBits, "one refill serves two lookups");
+static_assert(kMaxCodeBits + kMaxDcValueBits <= kRefilledBits, "one refill serves any DC difference");
+
+// Zeros after an interval: what an MCU can read beyond the end before decode_mcu sees it.
+constexpr int kBlockBits = 64 * (kMaxCodeBits + kMaxDcValueBits);
+constexpr size_t kPadding = D_MAX_BLOCKS_IN_MCU * kBlockBits / 8 + sizeof(uint64_t);
 
 // The position in a scan, copied from HuffmanScan so that it stays in registers while an MCU is decoded.
 //
@@ -102,31 +104,17 @@ static_assert(kMaxCodeBits + kMaxValueBits <= kRefilledBits, "one refill serves 
 //
 // The further bits are not counted yet: the next refill reads their bytes again and sets the same bits.
 struct BitReader {
-    const uint8_t* next;  // not owned: HuffmanScan's next_ and end_
-    const uint8_t* end;
+    const uint8_t* next;  // not owned: HuffmanScan's next_
     uint64_t reservoir;
-    int n_bits;  // see HuffmanScan
+    int n_bits;  // 0 to 63
 
-    // Refill the reservoir to at least kRefilledBits bits. It holds fewer only before a marker or the end of the data.
+    // Refill the reservoir to at least kRefilledBits bits.
     ALWAYS_INLINE void refill() {
         uint64_t word;
-        if (end - next >= 8 && n_bits >= 0) {
-            std::memcpy(&word, next, 8);
-            const uint64_t inverse = ~word;  // a byte of 0xff, which may begin a marker, is zero here
-            if (!((inverse - 0x0101010101010101) & ~inverse & 0x8080808080808080)) {
-                const int n_bytes = (63 - n_bits) >> 3;
-                reservoir |= __builtin_bswap64(word) >> n_bits;
-                next += n_bytes;
-                n_bits += 8 * n_bytes;
-                return;
-            }
-        }
-        while (n_bits >= 0 && n_bits <= kTopByteShift && next < end) {
-            if (*next == 0xff && (end - next < 2 || next[1])) return;
-            reservoir |= uint64_t(*next) << (kTopByteShift - n_bits);
-            next += *next == 0xff ? 2 : 1;
-            n_bits += 8;
-        }
+        std::memcpy(&word, next, 8);
+        reservoir |= __builtin_bswap64(word) >> n_bits;
+        next += (63 - n_bits) >> 3;
+        n_bits |= kRefilledBits;  // the same as adding the bits of these bytes, because kRefilledBits is 7 << 3
     }
     unsigned peek(int count) const { return static_cast<unsigned>(reservoir >> (64 - count)); }
     void drop(int count) {
@@ -191,7 +179,6 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
     int k = 0;  // the last coefficient that was decoded
     for (;;) {
         bits.refill();
-        // Longer values than those of 8-bit images are damage; they make n_bits negative.
         for (int n = 0; n < kLookupsPerRefill; ++n) {
             AcEntry entry = ac.ac_entries[bits.peek(kTableBits)];
             if (__builtin_expect(!entry.total_bits, 0)) {
@@ -234,7 +221,8 @@ void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
     for (int length = 1; length <= kMaxCodeBits; ++length, code <<= 1) {
         symbol_offset[length] = index - code;
         for (int n = 0; n < n_codes[length] && index < 256; ++n, ++code, ++index) {
-            if (dc && symbols[index] > kMaxValueBits) valid = false;
+            const int value_bits = dc ? symbols[index] : symbols[index] & 15;
+            if (value_bits > (dc ? kMaxDcValueBits : kMaxAcValueBits)) valid = false;
             if (length > kTableBits) continue;
             const int free_bits = kTableBits - length, begin = (code << free_bits) & kTableMask;
             if (dc) std::fill_n(dc_entries + begin, 1 << free_bits, dc_entry(symbols[index], length));
@@ -255,7 +243,7 @@ void HuffmanTable::pair() {
         const int rest = (bits << entry.first_bits) & kTableMask;  // the bits after the first value, then zeros
         const AcEntry& second = single[rest];
         if (!second.total_bits || entry.first_bits + second.first_bits > kTableBits) continue;
-        const BitReader reader{nullptr, nullptr, uint64_t(rest) << (64 - kTableBits), kTableBits};
+        const BitReader reader{nullptr, uint64_t(rest) << (64 - kTableBits), kTableBits};
         entry.second_value = static_cast<int16_t>(reader.value_after(second.code_bits, second.value_bits));
         entry.second_advance = second.first_advance;
         entry.total_bits = static_cast<uint8_t>(entry.first_bits + second.first_bits);
@@ -321,8 +309,9 @@ void HuffmanScan::begin(const jpeg_decompress_struct& info) {
         const jpeg_component_info& component = *info.cur_comp_info[number];
         blocks_[n] = {&thread_table(0, component.dc_tbl_no), &thread_table(1, component.ac_tbl_no), number};
     }
-    next_ = info.src->next_input_byte;
-    end_ = next_ + info.src->bytes_in_buffer;
+    payload_next_ = info.src->next_input_byte;
+    payload_end_ = payload_next_ + info.src->bytes_in_buffer;
+    copy_interval();
     n_mcus_left_ = uint64_t(info.MCUs_per_row) * info.MCU_rows_in_scan;
     restart_interval_ = n_mcus_to_restart_ = info.restart_interval;
 }
@@ -334,7 +323,7 @@ void HuffmanScan::install(jpeg_decompress_struct&) {}
 boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
     if (scan.restart_interval_ && !scan.n_mcus_to_restart_-- && !scan.restart()) ERREXIT(info, JWRN_HUFF_BAD_CODE);
-    BitReader bits{scan.next_, scan.end_, scan.reservoir_, scan.n_bits_};
+    BitReader bits{scan.next_, scan.reservoir_, scan.n_bits_};
     bool good = true;
     for (int n = 0; n < scan.n_blocks_ && good; ++n) {
         const Block& block = scan.blocks_[n];
@@ -342,21 +331,54 @@ boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
         good = blocks ? read_block<true>(*block.dc, *block.ac, bits, last_dc, blocks[n][0])
                       : read_block<false>(*block.dc, *block.ac, bits, last_dc, nullptr);
     }
-    if (!good || bits.n_bits < 0) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     scan.next_ = bits.next;
     scan.reservoir_ = bits.reservoir;
     scan.n_bits_ = bits.n_bits;
+    if (!good || scan.n_bits_left() < 0) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     if (!--scan.n_mcus_left_ && !scan.end_scan(*info)) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     return TRUE;
 }
 
-// Read the restart marker between two intervals. Fewer than 8 bits, the padding of a byte, may precede it.
-bool HuffmanScan::restart() {
-    if (n_bits_ >= 8 || end_ - next_ < 2 || next_[0] != 0xff || next_[1] != JPEG_RST0 + next_restart_number_)
-        return false;
-    next_ += 2;
+// The interval of the image that this thread decoded last, so that the next one finds memory.
+static std::vector<uint8_t, DefaultInitAllocator<uint8_t>>& thread_interval() {
+    thread_local std::vector<uint8_t, DefaultInitAllocator<uint8_t>> interval;
+    return interval;
+}
+
+HuffmanScan::~HuffmanScan() {
+    if (interval_.capacity() && interval_.capacity() <= kMaxScratchBytes) interval_.swap(thread_interval());
+}
+
+// Copy the bytes up to the next marker. A byte of 0xff is followed by a stuffed zero, which is left out (T.81, F.1.2.3).
+void HuffmanScan::copy_interval() {
+    if (!interval_.capacity()) interval_.swap(thread_interval());
+    const uint8_t* in = payload_next_;
+    interval_.resize(static_cast<size_t>(payload_end_ - in) + kPadding);
+    uint8_t* out = interval_.data();
+    for (;;) {
+        const auto* stop = static_cast<const uint8_t*>(std::memchr(in, 0xff, static_cast<size_t>(payload_end_ - in)));
+        if (!stop) stop = payload_end_;
+        out = std::copy(in, stop, out);
+        in = stop;
+        if (payload_end_ - in < 2 || in[1]) break;
+        *out++ = 0xff;
+        in += 2;
+    }
+    std::memset(out, 0, kPadding);
+    payload_next_ = in;
+    next_ = interval_.data();
+    end_ = out;
     reservoir_ = 0;
     n_bits_ = 0;
+}
+
+// Read the restart marker between two intervals. Fewer than 8 bits, the padding of a byte, may precede it.
+bool HuffmanScan::restart() {
+    if (n_bits_left() >= 8 || payload_end_ - payload_next_ < 2 || payload_next_[0] != 0xff ||
+        payload_next_[1] != JPEG_RST0 + next_restart_number_)
+        return false;
+    payload_next_ += 2;
+    copy_interval();
     next_restart_number_ = (next_restart_number_ + 1) % 8;
     n_mcus_to_restart_ = restart_interval_ - 1;
     std::memset(last_dc_, 0, sizeof last_dc_);
@@ -365,9 +387,9 @@ bool HuffmanScan::restart() {
 
 // Tell libjpeg-turbo where the scan ends, so that it goes on to read markers there.
 bool HuffmanScan::end_scan(jpeg_decompress_struct& info) const {
-    if (n_bits_ >= 8) return false;
-    info.src->next_input_byte = next_;
-    info.src->bytes_in_buffer = static_cast<size_t>(end_ - next_);
+    if (n_bits_left() >= 8) return false;
+    info.src->next_input_byte = payload_next_;
+    info.src->bytes_in_buffer = static_cast<size_t>(payload_end_ - payload_next_);
     return true;
 }
 

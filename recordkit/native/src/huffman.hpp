@@ -1,7 +1,8 @@
 // Huffman decoding of baseline JPEGs, faster than libjpeg-turbo's own; libjpeg-turbo does the rest of the decoding.
 //
-// Most codes are decoded together with the value after them by one table lookup, from a 64-bit reservoir that is
-// refilled eight bytes at a time. Damaged data raise libjpeg's error "bad Huffman code", so that decode_jpeg leaves the
+// One table lookup decodes a code with the value after it, or two of them, from a 64-bit reservoir. The bytes of a scan
+// are copied without their byte stuffing first, so that a refill of the reservoir is one load without a branch. Damaged
+// data raise libjpeg's error "bad Huffman code", so that decode_jpeg leaves the
 // file to the reference engine.
 //
 // This class relies on private structures of libjpeg-turbo; huffman.cpp lists them. recordkit.native refuses to run with
@@ -13,8 +14,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <vector>
 
 #include <jpeglib.h>
+
+#include "common.hpp"
 
 // Private structures: some packages of libjpeg-turbo lack this header, and without ELF objects jpeg_version.cpp cannot
 // tell which library runs. libjpeg-turbo's own decoder then decodes the same pixels, more slowly.
@@ -35,6 +39,11 @@ constexpr bool kHasFastHuffman = false;
 // Decodes the one scan of an image. libjpeg-turbo keeps a pointer to it while it decodes, so that it must not move.
 class HuffmanScan {
   public:
+    HuffmanScan() = default;
+    ~HuffmanScan();
+    HuffmanScan(const HuffmanScan&) = delete;
+    HuffmanScan& operator=(const HuffmanScan&) = delete;
+
     // Let jpeg_start_decompress replace libjpeg-turbo's Huffman decoder by this one, if the image is of a kind that it
     // decodes and kHasFastHuffman.
     void install(jpeg_decompress_struct& info);
@@ -54,15 +63,22 @@ class HuffmanScan {
     static bool make_tables(const jpeg_decompress_struct& info);
     void begin(const jpeg_decompress_struct& info);
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
+    void copy_interval();
+    int64_t n_bits_left() const { return 8 * (end_ - next_) + n_bits_; }
     bool restart();
     bool end_scan(jpeg_decompress_struct& info) const;
 
-    // The encoded bytes that are not in the reservoir yet. They are the payload that was given to jpeg_mem_src, which
-    // the caller of the decoder owns and keeps until the image is decoded.
-    const uint8_t* next_ = nullptr;
-    const uint8_t* end_ = nullptr;
-    uint64_t reservoir_ = 0;  // the next bit of the scan is the most significant bit
-    int n_bits_ = 0;          // valid bits in the reservoir; negative if more bits were read than the scan has
+    // The bytes after the interval that is decoded, a marker first. They are those of the payload that was given to
+    // jpeg_mem_src, which the caller of the decoder owns and keeps until the image is decoded.
+    const uint8_t* payload_next_ = nullptr;
+    const uint8_t* payload_end_ = nullptr;
+    // The bytes of a restart interval, or of the whole scan if it has none, without byte stuffing. Zeros follow, which a
+    // damaged interval may be decoded into.
+    std::vector<uint8_t, DefaultInitAllocator<uint8_t>> interval_;
+    const uint8_t* next_ = nullptr;  // the first byte that is not in the reservoir yet
+    const uint8_t* end_ = nullptr;   // of the bytes, where the zeros begin
+    uint64_t reservoir_ = 0;         // the next bit of the scan is the most significant bit
+    int n_bits_ = 0;                 // valid bits in the reservoir
 
     void (*libjpeg_start_input_pass_)(j_decompress_ptr) = nullptr;
     Block blocks_[D_MAX_BLOCKS_IN_MCU] = {};
