@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -68,6 +69,26 @@ TARGET void normalize_avx2(const RowValues& source, float* to) {
         _mm256_storeu_ps(to + i, _mm256_mul_ps(_mm256_sub_ps(values, mean), factor));
     }
     for (; i < source.n; ++i) to[i] = (static_cast<float>(source.values[i]) - source.mean) * source.factor;
+}
+
+// A row of interleaved channels. The constants of the channels repeat, and 24 values hold a whole number of pixels of 1 to
+// 4 channels and of vectors.
+constexpr uint32_t kPattern = 24;
+
+TARGET void normalize_interleaved_avx2(const uint8_t* values, uint32_t n, uint32_t channels, const Target& target,
+                                       float* to) {
+    alignas(32) float mean[kPattern], factor[kPattern];
+    for (uint32_t i = 0; i < kPattern; ++i)
+        mean[i] = target.mean[i % channels], factor[i] = target.factor[i % channels];
+    uint32_t i = 0;
+    for (; i + kPattern <= n; i += kPattern)
+        for (uint32_t k = 0; k < kPattern; k += 8) {
+            const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(values + i + k));
+            const __m256 pixels = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+            const __m256 centred = _mm256_sub_ps(pixels, _mm256_load_ps(mean + k));
+            _mm256_storeu_ps(to + i + k, _mm256_mul_ps(centred, _mm256_load_ps(factor + k)));
+        }
+    for (uint32_t k = 0; i < n; ++i, ++k) to[i] = (static_cast<float>(values[i]) - mean[k]) * factor[k];
 }
 
 // Mirror five RGB pixels at a time and return the number of pixels done. A vector holds one byte more than five pixels;
@@ -152,6 +173,22 @@ void mirror_row(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* out)
 }
 
 template <typename T>
+void normalize_interleaved(const uint8_t* row, uint32_t n, uint32_t channels, const Target& target, T* to) {
+    for (uint32_t x = 0; x < n; x += channels)
+        for (uint32_t c = 0; c < channels; ++c)
+            normalize({row + x + c, 1, target.mean[c], target.factor[c]}, to + x + c);
+}
+
+template <typename T>
+void normalize_interleaved_fast(const uint8_t* row, uint32_t n, uint32_t channels, const Target& target, T* to) {
+#if RECORDKIT_X86
+    if constexpr (std::is_same_v<T, float>)
+        if (kAvx2) return normalize_interleaved_avx2(row, n, channels, target, to);
+#endif
+    normalize_interleaved(row, n, channels, target, to);
+}
+
+template <typename T>
 void write_planar(const ImageView& image, bool mirror, const Target& target, T* out) {
     const uint32_t n = image.width;
     const size_t plane = size_t(n) * image.height;
@@ -186,11 +223,7 @@ void write_interleaved(const ImageView& image, bool mirror, const Target& target
             row = mirror_scratch.data();
         }
         if constexpr (sizeof(T) == 1) std::memcpy(out, row, n);
-        else
-            for (uint32_t x = 0; x < image.width; ++x)
-                for (uint32_t c = 0; c < image.channels; ++c)
-                    normalize({row + size_t(x) * image.channels + c, 1, target.mean[c], target.factor[c]},
-                              out + size_t(x) * image.channels + c);
+        else normalize_interleaved_fast(row, n, image.channels, target, out);
     }
 }
 
