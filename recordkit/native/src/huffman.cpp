@@ -189,16 +189,15 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
             const int value = bits.value_after(entry.code_bits, entry.value_bits);
             const int first = k + entry.first_advance;
             k = first + entry.second_advance;
-            if (k >= 63) {  // the last coefficient, the end of the block, or damage
-                if (first >= 63) {
-                    bits.drop(entry.first_bits);
-                    if (first == 63) store(first, value);
-                    return first == 63 || !entry.value_bits;
-                }
-                bits.drop(entry.total_bits);
-                store(first, value);
-                if (k == 63) store(k, entry.second_value);
-                return k == 63 || !entry.second_value;
+            // The last coefficient, the end of the block, or damage. There is no branch for the symbol that it is, because
+            // no processor can predict that. A symbol without a value stores 0, where no value is yet.
+            if (k >= 63) {
+                const bool alone = first >= 63;  // the second symbol, if there is one, belongs to the next block
+                bits.drop(alone ? entry.first_bits : entry.total_bits);
+                store(63, entry.second_value);
+                store(std::min(first, 63), value);
+                const int last = alone ? first : k, last_value = alone ? entry.value_bits : entry.second_value;
+                return (last == 63) | !last_value;
             }
             bits.drop(entry.total_bits);
             store(k, entry.second_value);  // overwritten if there is no second symbol
