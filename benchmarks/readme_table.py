@@ -4,9 +4,9 @@ Usage: python benchmarks/readme_table.py
 
 The table between ``<!-- loading -->`` and ``<!-- end -->`` of the main README has the rates of `results/photos256.json`
 and `results/mnist.json`. The tables in this folder's README are named after their files in `results/`, and
-docs/recipes.md has one of them too. Of docs/guides/, cluster-size.md has the tables of `simulate_cluster.py`,
-transforms.md that of `compare_functions.py`, and students.md that of `compare_photographs.py`. A test compares the
-pages with the files.
+docs/recipes.md has one of them too. docs/comparison.md has the table of `compare_threads.py`; of docs/guides/,
+cluster-size.md has the tables of `simulate_cluster.py`, transforms.md that of `compare_functions.py`, and students.md
+that of `compare_photographs.py`. A test compares the pages with the files.
 """
 
 from __future__ import annotations
@@ -146,6 +146,68 @@ def functions() -> list[str]:
     return lines + [f"| {row['steps']} | {row['cpu_us']:,.0f} |" for row in facts["rows"]]
 
 
+def colors() -> list[str]:
+    """Return the rates of loaders that change colours, and their ratios to MXNet's iterator."""
+    about, questions = read_facts("colors")
+    titles = " | ".join(each["question"] for each in questions)
+    lines = [f"| {about['date']}, img/s | {titles} |", f"| --- |{' --- |' * len(questions)}"]
+    for name in (case["title"] for case in questions[0]["cases"]):
+        cases = [next(case for case in each["cases"] if case["title"] == name) for each in questions]
+        lines.append(f"| {name} | {' | '.join(map(_color_cell, cases))} |")
+    return lines
+
+
+def _color_cell(case: dict[str, Any]) -> str:
+    if case["median_img_s"] is None:
+        return str(case["note"])
+    note = f", {case['note']}" if case["note"] else ""
+    return f"{case['median_img_s']:,.0f} (x{case['ratio']:.2f}){note}"
+
+
+def planes_output() -> list[str]:
+    """Return bytes and PSNR of packs by planes and as RGB."""
+    about, (facts,) = read_facts("planes")
+    kinds = {row["photos"]: row["n"] for row in facts["outputs"] if row["photos"] != "no chroma"}
+    titles = " | ".join(f"{n} photos with {kind}" for kind, n in kinds.items())
+    lines = [f"| {about['date']} | {titles} |", f"| --- |{' --- |' * len(kinds)}"]
+    for way in dict.fromkeys(row["way"] for row in facts["outputs"]):
+        rows = [row for row in facts["outputs"] if row["way"] == way and row["photos"] in kinds]
+        cells = [f"{row['psnr_db']:.2f} dB ({row['lowest_psnr_db']:.2f}), {row['bytes']:,} bytes" for row in rows]
+        lines.append(f"| {way} | {' | '.join(cells)} |")
+    return lines
+
+
+def planes_difference() -> list[str]:
+    """Return the differences of planes, of Y, Cb and Cr."""
+    about, (facts,) = read_facts("planes")
+    lines = [
+        f"| {about['date']} | between | mean | mean of the worst photo | 99.9th percentile | largest |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in facts["differences"]:
+        values = [", ".join(f"{value:.2f}" for value in row[name]) for name in ("mean", "worst_mean")]
+        values += [", ".join(f"{value:.0f}" for value in row[name]) for name in ("worst_p999", "worst_max")]
+        lines.append(f"| {row['photos']} | {row['between']} | {' | '.join(values)} |")
+    return lines
+
+
+def threads() -> list[str]:
+    """Return the counts per image with each number of threads, and the serial share."""
+    about, (facts,) = read_facts("threads")
+    titles = ("allocations", "of 128 KiB or more", "locks", "futex calls", "memory calls", "page faults", "switches")
+    names = ("allocations", "large", "locks", "futex", "memory", "faults", "switches")
+    n_cores = " and ".join(facts["rows"][0]["speedups"])
+    lines = [
+        f"| {about['date']}, per image | threads | {' | '.join(titles)} | serial | speed-up on {n_cores} cores |",
+        f"| --- |{' --- |' * (len(titles) + 3)}",
+    ]
+    for row in facts["rows"]:
+        cells = [f"{abs(row[name]):.2f}" for name in names]  # differences of two runs, which may be a little below 0
+        speedups = " and ".join(f"{speedup:.0f}" for speedup in row["speedups"].values())
+        lines.append(f"| {row['case']} | {row['threads']} | {' | '.join(cells)} | {row['serial']:.0%} | {speedups} |")
+    return lines
+
+
 def photographs() -> list[str]:
     """Return how many pictures of handwriting were named right, for all ways but the published images themselves."""
     about, (facts,) = read_facts("photographs")
@@ -193,6 +255,7 @@ TABLES = {
     ],
     HERE.parent / "docs" / "guides" / "students.md": [photographs],
     HERE.parent / "docs" / "guides" / "transforms.md": [functions],
+    HERE.parent / "docs" / "comparison.md": [threads],
     HERE.parent / "README.md": [loading],
     HERE.parent / "docs" / "recipes.md": [recipes],
     HERE / "README.md": [
@@ -207,6 +270,9 @@ TABLES = {
         object_store,
         fetched_bytes,
         rates("ray_reading"),
+        colors,
+        planes_output,
+        planes_difference,
         faults,
         kills,
     ],

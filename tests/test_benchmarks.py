@@ -4,13 +4,16 @@ import argparse
 import gzip
 import importlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from bench.reports import report
-from images import noise, picture, save, write
+from images import noise, picture, pixels, save, write
+
+from recordkit.bench.workload import Workload
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 
@@ -86,6 +89,64 @@ def test_epochs_with_faults_are_complete_or_end_with_a_clear_error(tmp_path):
     assert facts["wrong"] == []
     assert facts["complete"] + sum(facts["errors"].values()) == 12
     assert facts["faults"] > 0
+
+
+@pytest.mark.usefixtures("require_native")
+def test_packs_by_planes_and_as_rgb_are_compared(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for chroma in ("4:2:0", "4:4:4"):
+        payload = save(picture(pixels(60, 81)), "JPEG", quality=95, subsampling=chroma)
+        (photos / f"{chroma[2]}.jpg").write_bytes(payload)
+    (photos / "gray.jpg").write_bytes(save(picture(pixels(60, 81), "L"), "JPEG"))
+    _, (facts,) = run("compare_planes", "--photos", photos, "--resize", 24, folder=tmp_path)
+    assert len(facts["outputs"]) == 4 * 3  # engines and ways; kinds of photos
+    assert all(row["n"] == 1 and row["bytes"] > 500 and row["psnr_db"] > 25 for row in facts["outputs"])
+    alone = [row for row in facts["differences"] if row["between"] == "encoding alone"]
+    assert len(alone) == 2 and all(max(row["worst_max"]) <= 2 for row in alone)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("require_native")
+def test_loaders_that_change_colours_are_compared(tmp_path, tiny_mnist):
+    for path in tiny_mnist.glob("train-*-ubyte"):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    words = ["--mnist", tiny_mnist, "--peers", "native,face,dali", "--repeats", 1, "--epochs", 1]
+    _, (facts,) = run("compare_colors", *words, folder=tmp_path)
+    cases = {case["name"]: case["status"] for case in facts["cases"]}
+    assert cases.pop("dali_gray") in ("absent", "measured")
+    assert cases == {"native_gray": "measured", "face_gray": "measured"}
+
+
+@pytest.fixture
+def perf():
+    """Skip a test where perf cannot count system calls."""
+    command = ["perf", "stat", "-e", "syscalls:sys_enter_futex", "true"]
+    if not (shutil.which("perf") and shutil.which("g++")) or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("perf does not count system calls here, or there is no g++")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("require_native", "perf")
+def test_locks_and_allocations_are_counted_for_each_image(tmp_path):
+    _, (facts,) = run("compare_threads", "--threads", "1,2", "--images", 70, folder=tmp_path)
+    rows = facts["rows"]
+    assert [(row["case"], row["threads"]) for row in rows[::2]] == [
+        (case, 1) for case in dict.fromkeys(row["case"] for row in rows)
+    ]
+    assert all(5 < row["allocations"] < 200 and 0 < row["serial"] < 1 for row in rows)
+    assert all(row["speedups"]["16"] < row["speedups"]["64"] < 1 / row["serial"] for row in rows)
+
+
+def test_every_change_of_colour_is_a_transform_of_the_loader(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER / "peers")
+    colors = importlib.import_module("colors")
+    workload = Workload("photos", (3, 8, 8), "crop", None, 4)
+    names = [type(step).__name__ for step in colors.native_colors.transforms(workload, check=False)]
+    steps = ["RandomBrightness", "RandomContrast", "RandomSaturation", "RandomHSL", "RandomLighting"]
+    assert names == ["RandomCrop", "RandomFlip", *steps, "Normalize"]
+    checked = [type(step).__name__ for step in colors.native_colors.transforms(workload, check=True)]
+    assert checked == ["CenterCrop", "Normalize"]
 
 
 def test_programs_are_timed_and_written(tmp_path, monkeypatch, capsys):

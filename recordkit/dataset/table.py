@@ -105,9 +105,8 @@ class Table:
         self.paths = [fileset.path(".rec") for fileset in filesets]
         self.files, self.sources = files
         self.sizes = [file.size for file in self.files]
-        self.stops = self.sizes
-        self.row_starts = [0, *itertools.accumulate(len(index.offsets) for index in indexes)]
-        path_bounds = np.array(self.row_starts)[[0, *itertools.accumulate(_count_files(filesets, n_sets))]]
+        self._set_bounds(self.sizes, [0, *itertools.accumulate(len(index.offsets) for index in indexes)])
+        path_bounds = self._start_rows[[0, *itertools.accumulate(_count_files(filesets, n_sets))]]
         self.path_sizes: list[int] = np.diff(path_bounds).tolist()
         self.offsets = _concatenate([index.offsets for index in indexes])
         self.keys = _concatenate_keys(indexes)
@@ -122,6 +121,11 @@ class Table:
         for array in (self.offsets, self.keys, self.checksums):
             if array is not None:
                 array.flags.writeable = False
+
+    def _set_bounds(self, stops: list[int], row_starts: list[int]) -> None:
+        """Set where the files end, and their rows begin, also as arrays, because a batch has no time to make them."""
+        self.stops, self.row_starts = stops, row_starts
+        self._stop_offsets, self._start_rows = np.array(stops, np.uint64), np.array(row_starts)
 
     def close(self) -> None:
         """Close the files. A second call does nothing."""
@@ -158,13 +162,13 @@ class Table:
 
     def file_indices(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the index of each row's file."""
-        return np.searchsorted(self.row_starts, rows, "right") - 1
+        return np.searchsorted(self._start_rows, rows, "right") - 1
 
     def ends(self, rows: NDArray[np.int64], file_indices: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return the offset of the next row in the same file, or its stop; `file_indices`: the rows' files."""
         next_rows = np.minimum(rows + 1, len(self.offsets) - 1)
-        stops = np.array(self.stops, np.uint64)[file_indices]
-        row_ends = np.array(self.row_starts)[file_indices + 1]
+        stops = self._stop_offsets[file_indices]
+        row_ends = self._start_rows[file_indices + 1]
         return np.where(rows + 1 < row_ends, self.offsets[next_rows], stops)
 
     def part(self, begin: int, end: int) -> Table:
@@ -182,8 +186,8 @@ class Table:
         part.__dict__.update(self.__dict__ | one_file | rows)
         if self.keys is None and begin:
             part.keys = np.arange(begin, end, dtype=np.uint64)
-        part.stops = [int(self.ends(last, np.array([file_index]))[0])]
-        part.row_starts, part.path_sizes, part.lost = [0, end - begin], [end - begin], []
+        part._set_bounds([int(self.ends(last, np.array([file_index]))[0])], [0, end - begin])
+        part.path_sizes, part.lost = [end - begin], []
         return part
 
     def key(self, row: int) -> int:

@@ -67,7 +67,8 @@ class LabelReader:
 
     def __init__(self, dataset: RecordDataset, label_format: LabelFormat) -> None:
         self._dataset = dataset
-        self._form, self._dtype, self.n_columns = label_format
+        self._form, dtype, self.n_columns = label_format
+        self._dtype = np.dtype(dtype)
 
     def read(self, rows: NDArray[np.float32], indices: NDArray[np.int64]) -> BatchLabels:
         """Return the labels of samples.
@@ -86,8 +87,9 @@ class LabelReader:
         if self._form == "array":
             exact_labels = self._dataset.exact_labels(indices)
             label = rows if exact_labels is None else exact_labels.reshape(rows.shape)
-            bounds = np.arange(len(indices) + 1, dtype=np.uint64) * np.uint64(self.n_columns)
-            label = self._converted(label, bounds, indices)
+            if label.dtype != self._dtype:
+                bounds = np.arange(len(indices) + 1, dtype=np.uint64) * np.uint64(self.n_columns)
+                label = self._converted(label, bounds, indices)
             return BatchLabels(label[:, 0] if self.n_columns == 1 else label, None)
         values, bounds = self._dataset.labels_at(indices)
         values = self._converted(values, bounds, indices)
@@ -100,7 +102,7 @@ class LabelReader:
 
     def _converted(self, label: NDArray[Any], bounds: NDArray[np.uint64], indices: NDArray[np.int64]) -> NDArray[Any]:
         """Return the labels with the type of all batches; those of sample i are numbers ``bounds[i]`` and following."""
-        if self._dtype == label.dtype.name:
+        if label.dtype == self._dtype:
             return label
         if self._dtype == "float32":
             fits = label.astype(np.float32).astype(np.int64) == label  # exact labels, which are int64

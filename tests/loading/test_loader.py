@@ -21,6 +21,7 @@ from recordkit.codec import encode
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.loading.python import PythonEngine
 from recordkit.sampling.order import Pages, Shuffled, Weighted
+from recordkit.sampling.sampler import Sampler
 from recordkit.sources import ListSource
 from recordkit.transforms import (
     Cutout,
@@ -672,3 +673,28 @@ def test_the_timing_names_the_bottleneck(photos):
 def test_auto_is_the_reference_engine_if_the_core_is_not_built(photos):
     with rk.Loader(photos, batch_size=4, transforms=TRAIN) as loader:
         assert loader.engine == "python" and not native.available()
+
+
+def test_the_order_of_many_large_batches_is_computed_at_once(tmp_path, engine, monkeypatch):
+    path = write(tmp_path / "dots.rec", [encode(np.zeros((1, 1, 1), np.uint8), "raw")] * 5000)
+    calls = []
+
+    def batches(sampler, *arguments, **options):
+        calls.append(arguments)
+        return original(sampler, *arguments, **options)
+
+    original = Sampler.batches
+    monkeypatch.setattr(Sampler, "batches", batches)
+    # A batch has more than half of the bytes of a work item, so that each of the 24 items has one.
+    with rk.Loader(
+        path,
+        batch_size=210,
+        shuffle=True,
+        channels=3,
+        transforms=[rk.Resize(60)],
+        threads=2,
+        engine=engine,
+    ) as loader:
+        indices = np.concatenate([batch.index for batch in loader])
+    assert indices.tolist() == Shuffled(5000).indices(0, np.arange(5000)).tolist()
+    assert len(calls) <= 4  # two blocks, which two threads may compute at the same time

@@ -62,7 +62,7 @@ class ImageRecordIter(_Mxnet):
             ctx="cpu",  # otherwise it uses at most half of the CPUs
             round_batch=False,
             verbose=False,
-            **_iterator_options(workload, check=check),
+            **self.parameters(workload, check=check),
         )
         to_nhwc = check and not workload.is_float
         with open(workload.path(".idx"), "rb") as lines:
@@ -79,24 +79,24 @@ class ImageRecordIter(_Mxnet):
 
         return start_epoch
 
-
-def _iterator_options(workload: Workload, *, check: bool) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if not check:
-        options["shuffle"] = True
-    if not check and workload.preset != "none":
-        options["rand_mirror"] = True
-    if not check and workload.preset == "crop":
-        options["rand_crop"] = True
-    if not check and workload.preset == "train":
-        options |= {"random_resized_crop": True, "min_random_area": 0.08, "max_random_area": 1.0}
-        options |= {"min_aspect_ratio": 3 / 4, "max_aspect_ratio": 4 / 3}
-    if workload.is_float:
-        for name, values in (("mean", workload.mean), ("std", workload.std)):
-            options |= {f"{name}_{channel}": value for channel, value in zip("rgb", values, strict=False)}
-    if workload.resize:
-        options["resize"] = workload.resize
-    return options
+    def parameters(self, workload: Workload, *, check: bool) -> dict[str, Any]:
+        """Return the iterator's parameters that depend on the steps; a peer for another workload may change them."""
+        options: dict[str, Any] = {}
+        if not check:
+            options["shuffle"] = True
+        if not check and workload.preset != "none":
+            options["rand_mirror"] = True
+        if not check and workload.preset == "crop":
+            options["rand_crop"] = True
+        if not check and workload.preset == "train":
+            options |= {"random_resized_crop": True, "min_random_area": 0.08, "max_random_area": 1.0}
+            options |= {"min_aspect_ratio": 3 / 4, "max_aspect_ratio": 4 / 3}
+        if workload.is_float:
+            for name, values in (("mean", workload.mean), ("std", workload.std)):
+                options |= {f"{name}_{channel}": value for channel, value in zip("rgb", values, strict=False)}
+        if workload.resize:
+            options["resize"] = workload.resize
+        return options
 
 
 class ImageIter(_Mxnet):

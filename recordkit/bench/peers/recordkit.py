@@ -42,7 +42,7 @@ class RecordkitLoader:
         loader = rk.Loader(
             workload.path(".rec"),
             batch_size=workload.batch_size,
-            transforms=_transforms(workload, check=check),
+            transforms=self.transforms(workload, check=check),
             shuffle=not check,
             threads=threads,
             engine=self._engine,
@@ -56,16 +56,16 @@ class RecordkitLoader:
 
         return start_epoch
 
+    def transforms(self, workload: Workload, *, check: bool) -> list[Transform | Normalize]:
+        """Return the steps of `recordkit.Loader`, which a peer for another workload may change."""
+        steps: list[Transform | Normalize] = [rk.Resize(workload.resize, "bilinear")] if workload.resize else []
+        if check or workload.preset == "none":
+            steps.append(rk.CenterCrop(workload.size))
+        else:
+            crop = rk.RandomCrop if workload.preset == "crop" else rk.RandomResizedCrop
+            steps += [crop(workload.size), rk.RandomFlip()]
+        return [*steps, Normalize(workload.mean, workload.std)] if workload.is_float else steps
+
     def versions(self) -> dict[str, str]:
         """See `Peer`."""
         return {"recordkit": rk.__version__}
-
-
-def _transforms(workload: Workload, *, check: bool) -> list[Transform | Normalize]:
-    steps: list[Transform | Normalize] = [rk.Resize(workload.resize, "bilinear")] if workload.resize else []
-    if check or workload.preset == "none":
-        steps.append(rk.CenterCrop(workload.size))
-    else:
-        crop = rk.RandomCrop if workload.preset == "crop" else rk.RandomResizedCrop
-        steps += [crop(workload.size), rk.RandomFlip()]
-    return [*steps, Normalize(workload.mean, workload.std)] if workload.is_float else steps

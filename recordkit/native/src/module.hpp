@@ -101,14 +101,21 @@ inline void check_signals() {
     if (PyErr_CheckSignals()) throw py::error_already_set();
 }
 
+// Make a bytes object whose contents are still to be written. It owns them, and no other thread knows it yet.
+inline py::bytes new_bytes(size_t size, uint8_t*& contents) {
+    auto bytes = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+    if (!bytes) throw py::error_already_set();
+    contents = reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(bytes.ptr()));
+    return bytes;
+}
+
 // Copies of more bytes release the GIL, so that other threads need not wait for them.
 constexpr size_t kLongCopyBytes = 1 << 16;
 
 inline py::bytes bytes_of(const uint8_t* data, size_t size) {
     if (size < kLongCopyBytes) return {reinterpret_cast<const char*>(data), size};
-    auto bytes = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
-    if (!bytes) throw py::error_already_set();
-    char* const contents = PyBytes_AS_STRING(bytes.ptr());  // owned by `bytes`, which no other thread knows yet
+    uint8_t* contents = nullptr;
+    py::bytes bytes = new_bytes(size, contents);
     {
         const py::gil_scoped_release without_gil;
         std::memcpy(contents, data, size);

@@ -52,11 +52,8 @@ class FetchedExtents : public Extents {
 
     py::bytes read_bytes(size_t size, uint64_t offset, const std::optional<size_t>& at_least) {
         size = static_cast<size_t>(std::min<uint64_t>(size, offset < this->size() ? this->size() - offset : 0));
-        auto bytes =
-            py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
-        if (!bytes) throw py::error_already_set();
-        // Owned by `bytes`, which no other thread knows yet.
-        auto* const contents = reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(bytes.ptr()));
+        uint8_t* contents = nullptr;
+        py::bytes bytes = new_bytes(size, contents);
         const size_t n_read = with_file_errors("", [&] {
             const py::gil_scoped_release without_gil;
             return read(offset, {contents, size}, at_least.value_or(size));

@@ -63,9 +63,16 @@ class Transcoder {
             }
         }
         py::list payloads(ends.size());
-        for (size_t n = 0, begin = 0; n < ends.size(); begin = ends[n++])
-            payloads[n] =
-                supported[n] ? py::object(bytes_of(all_payloads.data() + begin, ends[n] - begin)) : py::none();
+        std::vector<uint8_t*> copies(ends.size());  // of `payloads`; null for None
+        for (size_t n = 0, begin = 0; n < ends.size(); begin = ends[n++]) {
+            payloads[n] = py::none();
+            if (supported[n]) payloads[n] = new_bytes(ends[n] - begin, copies[n]);
+        }
+        {
+            const py::gil_scoped_release without_gil;
+            for (size_t n = 0, begin = 0; n < ends.size(); begin = ends[n++])
+                if (copies[n]) std::copy_n(all_payloads.data() + begin, ends[n] - begin, copies[n]);
+        }
         return payloads;
     }
 

@@ -278,7 +278,7 @@ py::list read_files(const py::list& paths, uint64_t max_bytes, uint64_t total_by
     struct ImageFile {
         std::string path;
         uint64_t size = 0;
-        uint8_t* contents = nullptr;  // owned by the bytes object in the result, which no other thread knows yet
+        uint8_t* contents = nullptr;  // of the bytes object in the result
         bool readable = false;
     };
     std::vector<ImageFile> files(paths.size());
@@ -300,11 +300,7 @@ py::list read_files(const py::list& paths, uint64_t max_bytes, uint64_t total_by
     for (size_t n = 0; n < files.size(); ++n) {
         contents[n] = py::none();
         if (!files[n].readable) continue;
-        auto bytes = py::reinterpret_steal<py::bytes>(
-            PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(files[n].size)));
-        if (!bytes) throw py::error_already_set();
-        files[n].contents = reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(bytes.ptr()));
-        contents[n] = std::move(bytes);
+        contents[n] = new_bytes(files[n].size, files[n].contents);
     }
     {
         const py::gil_scoped_release without_gil;
