@@ -60,10 +60,10 @@ CheckedRecords check_records(const File& file, const uint64_t* offsets, size_t n
     return out;
 }
 
-void decode_image(Span payload) {
+void check_image(Span payload) {
     switch (format_of(payload)) {
-        case ImageFormat::jpeg: decode_jpeg(payload, 0); return;
-        case ImageFormat::png: decode_png(payload, 0); return;
+        case ImageFormat::jpeg: Jpeg(payload, 0).check(); return;
+        case ImageFormat::png: check_png(payload); return;
         case ImageFormat::raw: view_raw(payload); return;
         case ImageFormat::unknown: break;
     }

@@ -29,7 +29,8 @@ struct CheckedRecords {
 CheckedRecords check_records(const File& file, const uint64_t* offsets, size_t n,
                              const std::function<bool(Span)>& decodes, const std::function<bool()>& is_due);
 
-// Decode an image and forget it. Throws Unsupported if the reference engine has to decode it.
-void decode_image(Span payload);
+// Tell good images from damaged ones: everything in the file that can be damaged is decoded, and no pixels are made.
+// Throws Unsupported if the reference engine has to decode the image.
+void check_image(Span payload);
 
 }  // namespace recordkit

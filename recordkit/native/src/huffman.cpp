@@ -1,14 +1,15 @@
 // Huffman decoding of baseline JPEGs in place of libjpeg-turbo's own decoder; see huffman.hpp. It uses private
 // structures of libjpeg-turbo:
 //
-//     jpegint.h  jpeg_input_controller  start_input_pass (replaced), has_multiple_scans
+//     jpegint.h  jpeg_input_controller  start_input_pass (replaced), finish_input_pass, has_multiple_scans
 //                jpeg_entropy_decoder   start_pass, decode_mcu (replaced), insufficient_data
 //     jpeglib.h  jpeg_decompress_struct the fields that it calls internal to the decompressor: inputctl, entropy,
 //                                       comps_in_scan, cur_comp_info, MCUs_per_row, MCU_rows_in_scan, blocks_in_MCU,
 //                                       MCU_membership, Ss, Se, Ah, Al
 //                jpeg_component_info    DCT_scaled_size (set for chroma that is halved)
 //
-// and relies on jdinput.c: start_input_pass calls entropy->start_pass. It was run and tested with libjpeg-turbo 2.1.5.
+// and relies on jdinput.c: start_input_pass calls entropy->start_pass, and finish_input_pass lets the next call read the
+// markers behind the scan. It was run and tested with libjpeg-turbo 2.1.5.
 // By its sources, the structures and that function are the same from 1.5.90 to 2.1.5.1; from 2.1.90 to 3.2.0, the
 // latest checked, jpeg_entropy_decoder has two more pointers after decode_mcu and start_input_pass one more condition,
 // for lossless files. recordkit.native refuses a library of another version than the headers that this file was compiled
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <jerror.h>
 #ifdef RECORDKIT_FAST_HUFFMAN
@@ -55,6 +57,18 @@ struct AcEntry {
 };
 static_assert(sizeof(AcEntry) == 8, "a lookup is one 64-bit load, and a table of 1,024 entries takes 8 KiB");
 constexpr uint8_t kEndOfBlock = 128;
+constexpr int kLastCoefficient = 63;
+
+// Entry of an AC table for the next kSkipBits bits of a block whose coefficients are not needed: all codes that fit into
+// these bits with their values, up to the end of the block.
+struct SkipEntry {
+    uint8_t total_bits;  // length of these codes and values: 1 to kSkipBits; 0 if none fits
+    uint8_t advance;  // the coefficients of the values, 1 to 63, plus kEndOfBlock if a code ends the block; or kNoSkip
+};
+constexpr int kSkipBits = 12;
+constexpr uint8_t kNoSkip = 255;  // no code fits
+static_assert(kTableBits <= kSkipBits, "an entry is made from those of kTableBits");
+static_assert(kEndOfBlock + kLastCoefficient < kNoSkip, "an advance has 8 bits");
 static_assert(kTableBits <= kMaxCodeBits, "no code is longer than kMaxCodeBits");
 static_assert(kMaxCodeBits + kMaxDcValueBits <= UINT8_MAX, "the lengths have 8 bits");
 
@@ -74,10 +88,16 @@ struct HuffmanTable {
                !std::memcmp(symbols, source.huffval, sizeof symbols);
     }
     void make(const JHUFF_TBL& source, bool dc);
+    // Make the entries of an AC table for blocks that are skipped, unless it has them.
+    void make_skips();
+
+    SkipEntry skip_entries[1 << kSkipBits] = {};
 
   private:
     // Add second symbols to the entries of an AC table.
     void pair();
+
+    bool has_skips_ = false;
 };
 
 namespace {
@@ -89,8 +109,9 @@ constexpr uint8_t kZigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25,
 
 // Least number of valid bits in the reservoir after a refill.
 constexpr int kRefilledBits = 56;
-constexpr int kLookupsPerRefill = 2;
+constexpr int kLookupsPerRefill = 2, kSkipsPerRefill = 4;
 static_assert(kLookupsPerRefill * (kMaxCodeBits + kMaxAcValueBits) <= kRefilledBits, "one refill serves two lookups");
+static_assert(kSkipsPerRefill * kSkipBits <= kRefilledBits, "one refill serves the lookups of a skipped block");
 static_assert(kMaxCodeBits + kMaxDcValueBits <= kRefilledBits, "one refill serves any DC difference");
 
 // Zeros after an interval: what an MCU can read beyond the end before decode_mcu sees it.
@@ -158,10 +179,8 @@ __attribute__((noinline)) LongCode find_long_code(const HuffmanTable& table, uin
     return {};
 }
 
-// Decode a block into `block`, or only read past it if `block` is null. Return false if the data are damaged.
-template <bool stores>
-ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, BitReader& bits, int& last_dc,
-                              JCOEF* block) {
+// Decode the DC difference of a block, and add it to `last_dc`. Return false if the data are damaged.
+ALWAYS_INLINE bool read_dc(const HuffmanTable& dc, BitReader& bits, int& last_dc) {
     bits.refill();
     DcEntry dc_code = dc.dc_entries[bits.peek(kTableBits)];
     if (__builtin_expect(!dc_code.total_bits, 0)) {
@@ -171,38 +190,74 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
     }
     last_dc += bits.value_after(dc_code.code_bits, dc_code.value_bits);
     bits.drop(dc_code.total_bits);
-    if (last_dc < INT16_MIN || last_dc > INT16_MAX) return false;
-    const auto store = [block](int k, int value) {
-        if (stores) block[kZigzag[k]] = static_cast<JCOEF>(value);
-    };
+    return last_dc >= INT16_MIN && last_dc <= INT16_MAX;
+}
+
+// The entry of an AC table for the next bits; without bits if there is no code.
+ALWAYS_INLINE AcEntry read_ac(const HuffmanTable& ac, const BitReader& bits) {
+    const AcEntry entry = ac.ac_entries[bits.peek(kTableBits)];
+    if (__builtin_expect(entry.total_bits, 1)) return entry;
+    const LongCode code = find_long_code(ac, bits.reservoir);
+    return code.code_bits ? ac_entry(code.symbol, code.code_bits) : AcEntry{};
+}
+
+// Decode a block. Return false if the data are damaged.
+ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, BitReader& bits, int& last_dc,
+                              JCOEF* block) {
+    if (!read_dc(dc, bits, last_dc)) return false;
+    const auto store = [block](int k, int value) { block[kZigzag[k]] = static_cast<JCOEF>(value); };
     store(0, last_dc);
     int k = 0;  // the last coefficient that was decoded
     for (;;) {
         bits.refill();
         for (int n = 0; n < kLookupsPerRefill; ++n) {
-            AcEntry entry = ac.ac_entries[bits.peek(kTableBits)];
-            if (__builtin_expect(!entry.total_bits, 0)) {
-                const LongCode code = find_long_code(ac, bits.reservoir);
-                if (!code.code_bits) return false;
-                entry = ac_entry(code.symbol, code.code_bits);
-            }
+            const AcEntry entry = read_ac(ac, bits);
+            if (__builtin_expect(!entry.total_bits, 0)) return false;
             const int value = bits.value_after(entry.code_bits, entry.value_bits);
             const int first = k + entry.first_advance;
             k = first + entry.second_advance;
             // The last coefficient, the end of the block, or damage. There is no branch for the symbol that it is, because
             // no processor can predict that. A symbol without a value stores 0, where no value is yet.
-            if (k >= 63) {
-                const bool alone = first >= 63;  // the second symbol, if there is one, belongs to the next block
+            if (k >= kLastCoefficient) {
+                const bool alone =
+                    first >= kLastCoefficient;  // the second symbol, if there is one, belongs to the next block
                 bits.drop(alone ? entry.first_bits : entry.total_bits);
-                store(63, entry.second_value);
-                store(std::min(first, 63), value);
+                store(kLastCoefficient, entry.second_value);
+                store(std::min(first, kLastCoefficient), value);
                 const int last = alone ? first : k, last_value = alone ? entry.value_bits : entry.second_value;
-                return (last == 63) | !last_value;
+                return (last == kLastCoefficient) | !last_value;
             }
             bits.drop(entry.total_bits);
             store(k, entry.second_value);  // overwritten if there is no second symbol
             store(first, value);
         }
+    }
+}
+
+// Read past a block, by the same rules as read_block. Return false if the data are damaged.
+ALWAYS_INLINE bool skip_block(const HuffmanTable& dc, const HuffmanTable& ac, BitReader& bits, int& last_dc) {
+    if (!read_dc(dc, bits, last_dc)) return false;
+    for (int k = 0;;) {  // the last coefficient that was passed
+        bits.refill();
+        for (int n = 0; n < kSkipsPerRefill; ++n) {
+            const SkipEntry entry = ac.skip_entries[bits.peek(kSkipBits)];
+            const int next = k + entry.advance;
+            if (next >= kLastCoefficient) {
+                // If the codes reach the last coefficient, those behind it may belong to the next block.
+                if (next < kEndOfBlock || next >= kEndOfBlock + kLastCoefficient) break;
+                bits.drop(entry.total_bits);
+                return true;
+            }
+            bits.drop(entry.total_bits);
+            k = next;
+        }
+        // One symbol, which may be long, be the last coefficient, or be damaged.
+        bits.refill();
+        const AcEntry entry = read_ac(ac, bits);
+        if (__builtin_expect(!entry.total_bits, 0)) return false;
+        bits.drop(entry.first_bits);
+        k += entry.first_advance;
+        if (k >= kLastCoefficient) return k == kLastCoefficient || !entry.value_bits;
     }
 }
 
@@ -231,6 +286,7 @@ void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
         code_limit[length] = code << (kMaxCodeBits - length);
     }
     if (!dc) pair();
+    has_skips_ = false;
 }
 
 void HuffmanTable::pair() {
@@ -246,6 +302,22 @@ void HuffmanTable::pair() {
         entry.second_value = static_cast<int16_t>(reader.value_after(second.code_bits, second.value_bits));
         entry.second_advance = second.first_advance;
         entry.total_bits = static_cast<uint8_t>(entry.first_bits + second.first_bits);
+    }
+}
+
+void HuffmanTable::make_skips() {
+    if (std::exchange(has_skips_, true)) return;
+    for (int bits = 0; bits < 1 << kSkipBits; ++bits) {
+        int n_bits = 0, advance = 0;
+        while (advance < kEndOfBlock) {
+            const int rest = (bits << n_bits) & ((1 << kSkipBits) - 1);  // the bits after the last value, then zeros
+            const AcEntry& entry = ac_entries[rest >> (kSkipBits - kTableBits)];
+            if (!entry.total_bits || n_bits + entry.first_bits > kSkipBits) break;
+            if (entry.first_advance != kEndOfBlock && advance + entry.first_advance > kLastCoefficient) break;
+            n_bits += entry.first_bits;
+            advance += entry.first_advance;
+        }
+        skip_entries[bits] = {static_cast<uint8_t>(n_bits), n_bits ? static_cast<uint8_t>(advance) : kNoSkip};
     }
 }
 
@@ -314,21 +386,32 @@ void HuffmanScan::begin(const jpeg_decompress_struct& info) {
     n_mcus_left_ = uint64_t(info.MCUs_per_row) * info.MCU_rows_in_scan;
     restart_interval_ = n_mcus_to_restart_ = info.restart_interval;
 }
+
+bool HuffmanScan::skip(jpeg_decompress_struct& info) {
+    if (!n_blocks_) return false;
+    while (n_mcus_left_) decode_mcu(&info, nullptr);
+    info.inputctl->finish_input_pass(&info);
+    info.output_scanline = info.output_height;
+    return true;
+}
 #else
 void HuffmanScan::install(jpeg_decompress_struct&) {}
+
+bool HuffmanScan::skip(jpeg_decompress_struct&) { return false; }
 #endif
 
 // Called by libjpeg-turbo for each MCU in order; `blocks` is null for MCUs that it skips.
 boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
+    if (!blocks && !scan.has_skips_) scan.make_skips();
     if (scan.restart_interval_ && !scan.n_mcus_to_restart_-- && !scan.restart()) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     BitReader bits{scan.next_, scan.reservoir_, scan.n_bits_};
     bool good = true;
     for (int n = 0; n < scan.n_blocks_ && good; ++n) {
         const Block& block = scan.blocks_[n];
         int& last_dc = scan.last_dc_[block.component];
-        good = blocks ? read_block<true>(*block.dc, *block.ac, bits, last_dc, blocks[n][0])
-                      : read_block<false>(*block.dc, *block.ac, bits, last_dc, nullptr);
+        good = blocks ? read_block(*block.dc, *block.ac, bits, last_dc, blocks[n][0])
+                      : skip_block(*block.dc, *block.ac, bits, last_dc);
     }
     scan.next_ = bits.next;
     scan.reservoir_ = bits.reservoir;
@@ -336,6 +419,11 @@ boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     if (!good || scan.n_bits_left() < 0) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     if (!--scan.n_mcus_left_ && !scan.end_scan(*info)) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     return TRUE;
+}
+
+void HuffmanScan::make_skips() {
+    for (int n = 0; n < n_blocks_; ++n) blocks_[n].ac->make_skips();
+    has_skips_ = true;
 }
 
 // The interval of the image that this thread decoded last, so that the next one finds memory.

@@ -48,14 +48,18 @@ class HuffmanScan {
     // decodes and kHasFastHuffman.
     void install(jpeg_decompress_struct& info);
 
+    // Read the whole image past its coefficients, in place of jpeg_read_scanlines. Return false, before anything is read,
+    // if this decoder does not decode the image. Damage is an error of libjpeg, as above.
+    bool skip(jpeg_decompress_struct& info);
+
     // Decode chroma by the 4x4 inverse DCT, to half of its columns and rows. Set before jpeg_start_decompress, and only
     // if kHasFastHuffman and the planes are read as they are (raw_data_out).
     bool halve_chroma = false;
 
   private:
-    struct Block {               // one block of an MCU
-        const HuffmanTable* dc;  // both are this thread's tables, which live as long as the thread
-        const HuffmanTable* ac;
+    struct Block {         // one block of an MCU
+        HuffmanTable* dc;  // both are this thread's tables, which live as long as the thread
+        HuffmanTable* ac;
         int component;
     };
 
@@ -65,6 +69,7 @@ class HuffmanScan {
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
     void copy_interval();
     int64_t n_bits_left() const { return 8 * (end_ - next_) + n_bits_; }
+    void make_skips();
     bool restart();
     bool end_scan(jpeg_decompress_struct& info) const;
 
@@ -85,6 +90,7 @@ class HuffmanScan {
     int n_blocks_ = 0;
     int last_dc_[MAX_COMPS_IN_SCAN] = {};  // DC value of the previous block of each component
     uint64_t n_mcus_left_ = 0;
+    bool has_skips_ = false;  // the tables have entries for blocks that are skipped
     unsigned restart_interval_ = 0, n_mcus_to_restart_ = 0;
     int next_restart_number_ = 0;  // 0 to 7
 };

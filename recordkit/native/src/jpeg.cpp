@@ -244,6 +244,13 @@ struct Jpeg::Decoder {
         return true;
     }
 
+    // Set `skipped` to false if this image has to be decoded.
+    bool skip(bool* skipped) {
+        if (setjmp(errors.jump_target)) return false;
+        *skipped = huffman.skip(info);
+        return true;
+    }
+
     bool finish() {
         if (setjmp(errors.jump_target)) return false;
         return jpeg_finish_decompress(&info) == TRUE;
@@ -301,6 +308,22 @@ Image Jpeg::decode() {
     if (decoder.channels && image.channels != static_cast<uint32_t>(decoder.channels))
         return to_channels(image.view(), static_cast<uint32_t>(decoder.channels));
     return image;
+}
+
+// Only entropy-coded data can be damaged: the inverse DCT and what follows accept all coefficients.
+void Jpeg::check() {
+    Decoder& decoder = *decoder_;
+    auto& info = decoder.info;
+    decoder.check(decoder.start());
+    if (jpeg_has_multiple_scans(&info))
+        return;  // libjpeg has read the file to its end before it makes the first pixels
+    bool is_skipped = false;
+    decoder.check(decoder.skip(&is_skipped));
+    if (!is_skipped) {
+        std::vector<uint8_t> row(size_t(info.output_width) * static_cast<uint32_t>(info.output_components));
+        decoder.check(decoder.read_rows(row.data(), 0, info.output_height));
+    }
+    decoder.check(decoder.finish());
 }
 
 std::array<Plane, 3> Jpeg::decode_planes(bool halve_chroma) {

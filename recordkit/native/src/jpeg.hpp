@@ -55,6 +55,9 @@ class Jpeg {
     // Decode the whole image, and check the file to its end.
     Image decode();
 
+    // Check the file to its end as `decode` does, without making the pixels. Throws Unsupported for the same files.
+    void check();
+
     // Decode to Y, Cb and Cr, and check the file to its end. With `halve_chroma`, chroma may have half of its columns
     // and rows, by a smaller inverse DCT. Throws Unsupported also for images that are not stored as these planes, or not
     // upright.

@@ -22,7 +22,7 @@ py::tuple check_columns(const py::object& record_file, const Column<uint64_t>& o
         if (!decode) return true;
         try {
             const Budget::Hold hold(memory, decode_bytes(payload, kAsStored));
-            decode_image(payload);
+            check_image(payload);
         } catch (const Unsupported&) {
             return false;
         }

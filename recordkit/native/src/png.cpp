@@ -87,6 +87,8 @@ bool is_name(const uint8_t* name) {
 }
 
 Chunks parse_chunks(Span file) {
+    if (file.size < sizeof kSignature || std::memcmp(file.data, kSignature, sizeof kSignature))
+        throw Unsupported("not a PNG");
     Chunks chunks{};
     bool first = true, ended_data = false;
     size_t n_chunks = 0;
@@ -122,6 +124,10 @@ uint8_t paeth(int left, int up, int corner) {
     return static_cast<uint8_t>(a <= b && a <= c ? left : b <= c ? up : corner);
 }
 
+constexpr uint8_t kLastFilter = 4;
+
+[[noreturn]] void reject_filter() { throw Unsupported("a filter that PNG does not have"); }
+
 // Undo the filter of one row in place. `above` is the previous row, or zeros for the first row; `step` is the bytes of
 // a pixel, at least 1.
 void unfilter(uint8_t filter, uint8_t* row, const uint8_t* above, size_t n, size_t step) {
@@ -142,7 +148,7 @@ void unfilter(uint8_t filter, uint8_t* row, const uint8_t* above, size_t n, size
                 row[i] = static_cast<uint8_t>(row[i] +
                                               (i < step ? above[i] : paeth(row[i - step], above[i], above[i - step])));
             return;
-        default: throw Unsupported("a filter that PNG does not have");
+        default: reject_filter();
     }
 }
 
@@ -213,6 +219,9 @@ class Expander {
 
     uint32_t channels() const { return channels_; }
 
+    // True if each sample that the header allows has a colour, so that `expand` throws for none.
+    bool has_all_colors() const { return header_.color != kPalette || palette_.size / 3 >= size_t(1) << header_.depth; }
+
     void expand(const uint8_t* row, uint32_t x, uint8_t* out) const {
         if (header_.depth < 8) return indexed(packed(row, x), out);
         const size_t bytes = header_.depth / 8;
@@ -264,12 +273,7 @@ void store_row(const Chunks& chunks, const Expander& expander, const Pass& pass,
         expander.expand(row, x, out + (size_t(pass.left) + size_t(x) * pass.step_x) * image.channels);
 }
 
-}  // namespace
-
-Image decode_png(Span payload, int channels) {
-    if (payload.size < sizeof kSignature || std::memcmp(payload.data, kSignature, sizeof kSignature))
-        throw Unsupported("not a PNG");
-    const Chunks chunks = parse_chunks(payload);
+Image decode_chunks(const Chunks& chunks, int channels) {
     const Header& header = chunks.header;
     const Expander expander(chunks, channels);
     std::vector<uint8_t>& rows = inflate(chunks);
@@ -289,6 +293,27 @@ Image decode_png(Span payload, int channels) {
     });
     const auto n_channels = static_cast<uint32_t>(channels);
     return channels && image.channels != n_channels ? to_channels(image.view(), n_channels) : image;
+}
+
+}  // namespace
+
+Image decode_png(Span payload, int channels) { return decode_chunks(parse_chunks(payload), channels); }
+
+void check_png(Span payload) {
+    const Chunks chunks = parse_chunks(payload);
+    const Header& header = chunks.header;
+    if (!Expander(chunks, 0).has_all_colors()) {
+        decode_chunks(chunks, 0);
+        return;
+    }
+    std::vector<uint8_t>& rows = inflate(chunks);
+    const ScratchTrimmer<uint8_t> trimmer{rows};
+    const uint8_t* row = rows.data();
+    each_pass(header, [&](const Pass& pass) {
+        const size_t n = row_bytes(header, pass.width(header));
+        for (uint32_t y = 0; y < pass.height(header); ++y, row += n + 1)
+            if (row[0] > kLastFilter) reject_filter();
+    });
 }
 
 namespace {

@@ -12,6 +12,9 @@ namespace recordkit {
 // Unsupported; for a wrong size, before memory is allocated.
 Image decode_png(Span payload, int channels);
 
+// Check a PNG as decode_png does for `channels` 0, without making the pixels. Throws Unsupported for the same files.
+void check_png(Span payload);
+
 // Append the image as PNG to `out`: 8 bits a sample, colour type by the number of channels, not interlaced. `level` is
 // 0 (stored) to 9 (smallest).
 void encode_png(const ImageView& image, int level, std::vector<uint8_t>& out);

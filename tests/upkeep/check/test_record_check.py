@@ -16,7 +16,8 @@ from recordkit.memory import MemoryBudget
 from recordkit.upkeep import verify
 from recordkit.upkeep.check.native import NativeCheck
 from recordkit.upkeep.check.record_check import PythonCheck
-from tests.images import every_format, huge_jpeg, huge_png, many_scans, noise, picture, save
+from tests.images import any_png, every_format, huge_jpeg, huge_png, many_scans, noise, picture, png_chunk, save
+from tests.pixel_kinds import jpeg_kinds, png_kinds
 
 
 def write(path, records):
@@ -68,6 +69,47 @@ def test_images_that_do_not_decode_are_the_same(require_native, tmp_path):
     assert len(payloads) / 4 < len(found.faults) < len(payloads)
     assert all("decode" in reason or "expected" in reason for _, _, reason in found.faults)
     assert same(tmp_path / "a.rec", offsets, decode=False).faults == []
+
+
+def test_images_of_all_kinds_are_the_same(require_native, tmp_path):
+    payloads = [file for kinds in (jpeg_kinds(), png_kinds()) for files in kinds.values() for file in files]
+    offsets = write(tmp_path / "a.rec", [image_record(key, payload) for key, payload in enumerate(payloads)])
+    same(tmp_path / "a.rec", offsets)
+
+
+def test_the_core_alone_finds_usual_images_good(require_native, tmp_path, monkeypatch):
+    """No pixels are made for them. Otherwise each would be decoded again by the reference engine."""
+    image, rng = picture(noise(100, 130)), np.random.default_rng(7)
+    options = [{}, {"subsampling": 0}, {"quality": 100}, {"optimize": True}, {"progressive": True}]
+    options += [{"restart_marker_blocks": 3}, {"quality": 1}]
+    payloads = [save(image, "JPEG", **each) for each in options]
+    payloads += [save(image.convert(mode), "JPEG") for mode in ("L", "CMYK")]
+    payloads += [any_png(rng, color, 8, width=20, height=30, interlaced=color == 6) for color in (0, 2, 3, 4, 6)]
+    payloads += [save(image.quantize(8), "PNG"), b"P5\n4 3\n255\n" + bytes(range(12))]
+    offsets = write(tmp_path / "a.rec", [image_record(key, payload) for key, payload in enumerate(payloads)])
+    with both_engines(tmp_path / "a.rec") as (reference, check):
+        examined = []
+        monkeypatch.setattr(reference, "examine", lambda row, *_: examined.append(row))
+        assert check.check(offsets).faults == [] and examined == []
+
+
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG"])
+def test_a_changed_bit_anywhere_is_the_same(require_native, tmp_path, encoding):
+    """Damage in entropy-coded data, in checksums, in filters, and in the tables of both."""
+    options = {"restart_marker_blocks": 3, "optimize": True} if encoding == "JPEG" else {}
+    image = save(picture(noise(24, 40)), encoding, **options)
+    payloads = [image[:at] + bytes([image[at] ^ 1 << at % 8]) + image[at + 1 :] for at in range(2, len(image))]
+    offsets = write(tmp_path / "a.rec", [image_record(key, payload) for key, payload in enumerate(payloads)])
+    assert len(same(tmp_path / "a.rec", offsets).faults) > 20
+
+
+def test_a_pixel_beyond_the_palette_is_the_same(require_native, tmp_path):
+    image = any_png(np.random.default_rng(7), 3, 8, width=20, height=30)
+    begin = image.index(b"PLTE") - 4
+    end = begin + 12 + 3 * 256
+    short = png_chunk(b"PLTE", image[begin + 8 : begin + 8 + 3 * 200])
+    offsets = write(tmp_path / "a.rec", [image_record(0, image[:begin] + short + image[end:])])
+    same(tmp_path / "a.rec", offsets)
 
 
 def test_damaged_headers_labels_and_frames_are_the_same(require_native, tmp_path):
