@@ -27,6 +27,7 @@ A public name is imported at its first use, so that ``import recordkit`` and the
 
 from typing import TYPE_CHECKING
 
+from recordkit.public_names import importer as _importer
 from recordkit.version import __version__
 
 if TYPE_CHECKING:
@@ -78,19 +79,18 @@ _MODULES = {
 _SUBMODULES = ("errors", "recordio", "transforms")
 
 
+_import_name = _importer(__name__, _MODULES)
+
+
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
     def __getattr__(name: str) -> object:
         """Import the module of a public name at its first use (PEP 562)."""
-        import importlib
-
         if name in _SUBMODULES:
+            import importlib
+
             return importlib.import_module(f"recordkit.{name}")
-        if name not in _MODULES:
-            raise AttributeError(f"module 'recordkit' has no attribute {name!r}")
-        value = getattr(importlib.import_module(_MODULES[name]), name)
-        globals()[name] = value  # the next use does not come here
-        return value
+        return _import_name(name)
 
 
 def __dir__() -> list[str]:

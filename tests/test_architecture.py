@@ -12,11 +12,13 @@ import tokenize
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import recordkit
+import recordkit.transforms
 import recordkit.upkeep
-from recordkit import errors
+from recordkit import codec, errors
 
 PACKAGE = Path(recordkit.__file__).parent
 ROOT = PACKAGE.parent
@@ -35,6 +37,7 @@ UNREVISED = (
     "tests/packing",
     "tests/cli/im2rec",
 )
+LAZY = [recordkit, recordkit.transforms, recordkit.upkeep]
 HEAVY = {"click", "cv2", "mxnet", "PIL", "pooch", "requests", "tensorflow", "torch", "tqdm"}
 
 
@@ -96,15 +99,48 @@ def test_importing_loads_no_framework_and_no_image_library(statement):
     assert not loaded_by(statement) & HEAVY
 
 
-def test_a_look_at_files_loads_no_edit_and_no_source_of_images():
-    code = "import sys, recordkit.upkeep; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = ("recordkit.upkeep.edit.output", "recordkit.upkeep.look", "recordkit.upkeep.selection", "recordkit.sources")
-    assert not {name for name in done.stdout.split() if name.startswith(heavy)}
+def modules_after(command, *words, folder):
+    """Run a command in a process of its own, and return the names of the modules that it has loaded."""
+    report = "atexit.register(lambda: print('modules:', *sys.modules))"
+    code = f"import atexit, sys; sys.argv[1:] = {[command, *map(str, words)]}; {report}"
+    code += "; from recordkit.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
+    return set(done.stdout.splitlines()[-1].removeprefix("modules: ").split())
 
 
-def test_importing_the_package_alone_loads_not_even_numpy():
-    assert not loaded_by("import recordkit") & (HEAVY | {"numpy"})
+def rooms(modules):
+    """Return the packages of recordkit with a loaded module, such as "packing" and "upkeep.look"."""
+    names = {name.removeprefix("recordkit.").rpartition(".")[0] for name in modules if name.startswith("recordkit.")}
+    return {name for name in names if name}
+
+
+@pytest.mark.parametrize(
+    ("command", "needless"),
+    [
+        ("info", {"loading", "packing", "sources", "transforms", "upkeep.check", "upkeep.compare", "upkeep.edit"}),
+        ("head", {"loading", "packing", "sources", "transforms", "upkeep.check", "upkeep.compare", "upkeep.edit"}),
+        ("verify", {"loading", "packing", "sources", "transforms", "upkeep.compare", "upkeep.edit", "upkeep.look"}),
+    ],
+)
+def test_a_command_loads_no_room_of_others_and_no_image_library(tmp_path, command, needless):
+    recordkit.pack((np.zeros((2, 4, 4), np.uint8), [0, 1]), tmp_path / "digits")
+    loaded = modules_after(command, "digits.rec", folder=tmp_path)
+    assert not rooms(loaded) & needless
+    assert not {name.split(".")[0] for name in loaded} & (HEAVY - {"click"})
+
+
+def test_a_pack_of_files_as_they_are_loads_no_image_library_no_dataset_and_one_transform(tmp_path):
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "cat" / "1.png").write_bytes(codec.encode(np.zeros((4, 4, 3), np.uint8), "png"))
+    loaded = modules_after("pack", "photos", "out", folder=tmp_path)
+    assert not rooms(loaded) & {"loading", "record_iter", "upkeep"}
+    assert not {name.split(".")[0] for name in loaded} & (HEAVY - {"click"})
+    assert "recordkit.dataset.dataset" not in loaded and "recordkit.transforms.crop" not in loaded
+
+
+@pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
+def test_importing_a_package_alone_loads_not_even_numpy(package):
+    assert not loaded_by(f"import {package.__name__}") & (HEAVY | {"numpy"})
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])
@@ -117,23 +153,23 @@ def test_help_and_version_load_click_alone(words):
     assert "click" in loaded and not loaded & (HEAVY - {"click"} | {"numpy", "importlib_metadata"})
 
 
-@pytest.mark.parametrize("package", [recordkit, recordkit.upkeep], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
 def test_public_names_are_imported_from_the_modules_that_type_checkers_see(package):
     tree = ast.parse(Path(package.__file__).read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     imports = {alias.name: node.module for node in block.body for alias in node.names}
     assert imports == package._MODULES
     imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert {*imports, *imported} - {"TYPE_CHECKING"} == set(package.__all__)
+    assert {*imports, *imported} - {"TYPE_CHECKING", "importer"} == set(package.__all__)
     assert all(hasattr(package, name) for name in package.__all__)
 
 
-@pytest.mark.parametrize("package", [recordkit, recordkit.upkeep], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
 def test_no_module_replaces_a_public_name_of_its_package(package):
     assert not {module.name for module in pkgutil.iter_modules(package.__path__)} & set(package.__all__)
 
 
-@pytest.mark.parametrize("package", [recordkit, recordkit.upkeep], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
 def test_an_unknown_name_is_an_attribute_error(package):
     with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'loader_of'"):
         package.loader_of  # noqa: B018 (the access is the test)

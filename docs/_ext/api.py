@@ -58,6 +58,7 @@ ROOMS = (
     "recordkit.native",
     "recordkit.memory",
     "recordkit.threads",
+    "recordkit.public_names",
     "recordkit.arguments",
     "recordkit.errors",
 )

@@ -6,7 +6,6 @@ codes are in `recordkit.cli.program`.
 
 from __future__ import annotations
 
-import importlib
 import keyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import click
 
 from recordkit.cli.options import examples, parse_bytes
 from recordkit.cli.program import CommandError, Group, run
+from recordkit.cli.startup import import_module
 from recordkit.errors import RecordkitError
 from recordkit.version import __version__
 
@@ -54,6 +54,9 @@ COMMANDS: dict[str, str] = {
     "doctor": "Report what is installed, what is missing and how to install it.",
 }
 
+# Commands that multiply matrices, or run programs that may.
+_MULTIPLYING = ("bench", "train", "eval", "predict", "mxnet")
+
 
 class LazyGroup(Group):
     """A click group that imports a command only when it is needed."""
@@ -68,7 +71,7 @@ class LazyGroup(Group):
             return None
         name = cmd_name.replace("-", "_")
         module = f"recordkit.cli.commands.{name}_" if keyword.iskeyword(name) else f"recordkit.cli.commands.{name}"
-        command: click.Command = importlib.import_module(module).command
+        command: click.Command = import_module(module, multiplies=cmd_name in _MULTIPLYING).command
         return command
 
     def resolve_command(
@@ -131,5 +134,5 @@ def recordkit(cache_dir: Path | None, cache_bytes: int | None) -> None:
 
 
 def main() -> None:
-    """Run the `recordkit` command (the console script)."""
+    """Run the `recordkit` command with the arguments of the process."""
     run(lambda: recordkit.main(standalone_mode=False, prog_name="recordkit"), "recordkit")

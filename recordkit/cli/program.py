@@ -18,7 +18,6 @@ import io
 import os
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -29,7 +28,7 @@ import click
 
 from recordkit.cli.terminal import print_line, print_message
 from recordkit.errors import MissingError, PlanError, RecordkitError, enumerate_some, quoted
-from recordkit.storage.staging import published_sets
+from recordkit.storage.commit import published_sets
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 
@@ -95,6 +94,8 @@ def _run_and_exit(program: Callable[[], object], name: str, published: list[Path
     except MemoryError:
         _fail(name, "out of memory", 1)
     except Exception:  # noqa: BLE001 (a fault of recordkit; Python would print its traceback as it is)
+        import traceback  # few runs need it
+
         for line in traceback.format_exc().splitlines():
             print_line(line, to_stderr=True)
         sys.exit(1)

@@ -8,10 +8,10 @@ Parquet files. A name is imported when it is first used, and Ray with it.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recordkit.errors import MissingError
+from recordkit.public_names import importer
 
 if TYPE_CHECKING:
     from recordkit.cluster.decode import Decode
@@ -40,14 +40,13 @@ _MODULES = {
 __all__ = ["Decode", "duplicates", "export", "pack", "rank", "read", "stats", "verify", "write"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+_import_name = importer(__name__, _MODULES)
+
+
+def __getattr__(name: str) -> object:
     try:
-        value = getattr(importlib.import_module(_MODULES[name]), name)
+        return _import_name(name)
     except ImportError as error:
         if isinstance(error, MissingError) or (error.name or "").startswith("recordkit"):
             raise
         raise MissingError(f"a cluster needs Ray: {error}", advice="pip install 'recordkit[cluster]'") from error
-    globals()[name] = value
-    return value

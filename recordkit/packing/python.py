@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import ClassVar
 
-from recordkit import codec
+from recordkit import codec, transforms
 from recordkit.codec import Channels
 from recordkit.errors import ImageError
 from recordkit.formats import frame, irheader
@@ -17,7 +17,6 @@ from recordkit.packing.plan import PackPlan
 from recordkit.packing.whole_image import looks_whole
 from recordkit.sample import Image
 from recordkit.storage.checksums import pack as pack_checksums
-from recordkit.transforms import CenterCrop, Resize
 
 _UNREADABLE_BY_MXNET = {"gif": "GIF", "raw": "Netpbm", "webp": "WebP"}
 
@@ -43,8 +42,8 @@ class PythonEngine:
         self._any_file = plan.any_file
         default_channels: Channels = "keep" if pixels else 3
         self.channels: Channels = plan.channels or default_channels
-        self._crop = CenterCrop() if plan.center_crop else None
-        self._resize = Resize(plan.resize, plan.filter) if plan.resize is not None else None
+        self._crop = transforms.CenterCrop() if plan.center_crop else None
+        self._resize = transforms.Resize(plan.resize, plan.filter) if plan.resize is not None else None
         self.encoding = plan.encoding or ("png" if pixels else "jpg")
         self._quality = plan.quality
         self._resizes_planes = plan.resizes_planes(self.encoding, self.channels)

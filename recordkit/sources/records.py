@@ -1,4 +1,7 @@
-"""The samples of .rec files as a source, in the order of the files."""
+"""The samples of .rec files as a source, in the order of the files.
+
+A caller has a dataset, so no module of datasets is imported here: a pack of other images needs none.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,16 @@ import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from recordkit.dataset.dataset import RecordDataset
-from recordkit.dataset.parts import part_of
-from recordkit.dataset.sample import Sample
 from recordkit.errors import SourceError
 from recordkit.sample import BadEntry, Entry
+
+if TYPE_CHECKING:
+    from recordkit.dataset.dataset import RecordDataset
+    from recordkit.dataset.sample import Sample
 
 
 class RecordSource:
@@ -42,6 +46,7 @@ class RecordSource:
     Examples
     --------
     >>> import tempfile
+    >>> from recordkit import RecordDataset
     >>> from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
     >>> prefix = tempfile.mkdtemp() + "/train"
     >>> with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
@@ -141,6 +146,8 @@ class RecordSource:
         is_range = isinstance(indices, range) and indices.step == 1 and len(indices) > 0
         if not is_range or self._dataset.whole_table is None:
             return PartReader([(0, self._dataset)])
+        from recordkit.dataset.parts import part_of
+
         files = self._dataset.file_indices(np.array(indices))
         bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(indices)]
         begins = [indices[0] + bound for bound in bounds[:-1]] + [indices[-1] + 1]

@@ -23,12 +23,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
 import stat
 import weakref
 from collections.abc import Iterable, Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -37,42 +35,20 @@ from typing import BinaryIO
 from recordkit.errors import FormatError, PublishError
 from recordkit.formats.files import flush_to_disk
 from recordkit.storage.claim import PRIVATE, claim, finish
-from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
+from recordkit.storage.commit import (
+    COMMIT,
+    HOLDER,
+    PENDING,
+    can_be_staged,
+    pack_commit,
+    published,
+    read_commit,
+    staging_folder,
+)
 from recordkit.storage.locks import FolderLock
 from recordkit.storage.refusals import WayOut, refusal
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
 from recordkit.storage.replacement import is_folder, make_folders, remove_folders
-
-_published: ContextVar[list[Path] | None] = ContextVar("published", default=None)
-
-
-@contextlib.contextmanager
-def published_sets() -> Iterator[list[Path]]:
-    """Collect what is published in a block, so that a program that is interrupted can say what it has written.
-
-    A block inside another one has a list of its own, and the outer list does not get its prefixes. Neither do sets that
-    other threads publish.
-
-    Returns
-    -------
-    prefixes : list of Path
-        It grows in the block by the prefix of each `Staging` that is made there and publishes.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with published_sets() as prefixes, Staging(Path(tempfile.mkdtemp(), "train")) as staging:
-    ...     staging.create("train.rec").close()
-    ...     staging.commit()
-    >>> [prefix.name for prefix in prefixes]
-    ['train']
-    """
-    prefixes: list[Path] = []
-    token = _published.set(prefixes)
-    try:
-        yield prefixes
-    finally:
-        _published.reset(token)
 
 
 @dataclass
@@ -85,7 +61,7 @@ class _Claim:
     pid: int = field(default_factory=os.getpid)
     has_published: bool = False
     # The list of the block in which the Staging was made; the one that is dropped may be in another block.
-    published: list[Path] | None = field(default_factory=_published.get)
+    published: list[Path] | None = field(default_factory=published.get)
 
     def note_published(self) -> None:
         self.has_published = True
@@ -170,6 +146,8 @@ class Staging:
             (self._lock,) = self._claim.locks
             try:
                 if holder:
+                    import platform  # compiles expressions that only the name of this machine needs
+
                     with self._lock.create(HOLDER) as file:
                         file.write(f"{holder}, process {os.getpid()} on {platform.node()}".encode())
             except BaseException:

@@ -28,20 +28,27 @@ Resize             short side resized to a length                          0
 =================  ======================================================  =====================
 
 A resize whose filter is "random" draws 1 more. `Transform` is their protocol, and `Draws` gives the random numbers.
+
+A name is imported at its first use, because making all these classes takes 10 ms.
 """
 
-from recordkit.transforms.affine import RandomAffine, RandomAspect, RandomRotation, RandomScale, RandomShear
-from recordkit.transforms.color import RandomBrightness, RandomContrast, RandomGray, RandomSaturation
-from recordkit.transforms.crop import CenterCrop, RandomCrop, RandomResizedCrop, RandomSizeCrop
-from recordkit.transforms.cutout import Cutout
-from recordkit.transforms.draws import Draws
-from recordkit.transforms.flip import Flip, RandomFlip
-from recordkit.transforms.hue import RandomHSL, RandomHue
-from recordkit.transforms.lighting import RandomLighting
-from recordkit.transforms.normalize import Normalize
-from recordkit.transforms.pad import Pad
-from recordkit.transforms.resize import FILTERS, Resize
-from recordkit.transforms.transform import Transform
+from typing import TYPE_CHECKING
+
+from recordkit.public_names import importer
+
+if TYPE_CHECKING:
+    from recordkit.transforms.affine import RandomAffine, RandomAspect, RandomRotation, RandomScale, RandomShear
+    from recordkit.transforms.color import RandomBrightness, RandomContrast, RandomGray, RandomSaturation
+    from recordkit.transforms.crop import CenterCrop, RandomCrop, RandomResizedCrop, RandomSizeCrop
+    from recordkit.transforms.cutout import Cutout
+    from recordkit.transforms.draws import Draws
+    from recordkit.transforms.flip import Flip, RandomFlip
+    from recordkit.transforms.hue import RandomHSL, RandomHue
+    from recordkit.transforms.lighting import RandomLighting
+    from recordkit.transforms.normalize import Normalize
+    from recordkit.transforms.pad import Pad
+    from recordkit.transforms.resize import FILTERS, Resize
+    from recordkit.transforms.transform import Transform
 
 __all__ = [
     "CenterCrop",
@@ -70,3 +77,41 @@ __all__ = [
     "Resize",
     "Transform",
 ]
+
+# The module of each name; tests compare this table with the imports for type checkers.
+_MODULES = {
+    "CenterCrop": "recordkit.transforms.crop",
+    "Cutout": "recordkit.transforms.cutout",
+    "Draws": "recordkit.transforms.draws",
+    "FILTERS": "recordkit.transforms.resize",
+    "Flip": "recordkit.transforms.flip",
+    "Normalize": "recordkit.transforms.normalize",
+    "Pad": "recordkit.transforms.pad",
+    "RandomAffine": "recordkit.transforms.affine",
+    "RandomAspect": "recordkit.transforms.affine",
+    "RandomBrightness": "recordkit.transforms.color",
+    "RandomContrast": "recordkit.transforms.color",
+    "RandomCrop": "recordkit.transforms.crop",
+    "RandomFlip": "recordkit.transforms.flip",
+    "RandomGray": "recordkit.transforms.color",
+    "RandomHSL": "recordkit.transforms.hue",
+    "RandomHue": "recordkit.transforms.hue",
+    "RandomLighting": "recordkit.transforms.lighting",
+    "RandomResizedCrop": "recordkit.transforms.crop",
+    "RandomRotation": "recordkit.transforms.affine",
+    "RandomSaturation": "recordkit.transforms.color",
+    "RandomScale": "recordkit.transforms.affine",
+    "RandomShear": "recordkit.transforms.affine",
+    "RandomSizeCrop": "recordkit.transforms.crop",
+    "Resize": "recordkit.transforms.resize",
+    "Transform": "recordkit.transforms.transform",
+}
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+    __getattr__ = importer(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

@@ -4,8 +4,9 @@ A name is imported at its first use, so that a command imports the modules of it
 name of one: its import would replace a function of that name.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from recordkit.public_names import importer
 
 if TYPE_CHECKING:
     from recordkit.upkeep.check.report import Problem, VerifyReport
@@ -121,14 +122,7 @@ _MODULES = {
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
-
-    def __getattr__(name: str) -> object:
-        """Import the module of a public name at its first use (PEP 562)."""
-        if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(_MODULES[name]), name)
-        globals()[name] = value  # the next use does not come here
-        return value
+    __getattr__ = importer(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

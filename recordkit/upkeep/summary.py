@@ -21,6 +21,7 @@ from recordkit.dataset.contents import OtherRecords, content_kind, find_other_re
 from recordkit.errors import FormatError, ImageError, with_places
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader
+from recordkit.formats.images import stored_shape
 from recordkit.formats.insightface import faces
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.search import find_manifest_of
@@ -73,7 +74,7 @@ class FileInfo:
         Number of records per image format, or kind of another content; "empty" counts the records without an image.
     mean_image_bytes : float
     first_shape : tuple of int, or None
-        (H, W, C) of the first image that decodes.
+        (H, W, C) of the first image whose header is whole.
     exact_labels : bool
     classes : dict of str to int, or None
     companions : dict of str to bool
@@ -171,7 +172,9 @@ def _widen(span: tuple[_Number, _Number] | None, value: _Number) -> tuple[_Numbe
 
 
 def shape_of(payload: bytes | memoryview) -> tuple[int, ...] | None:
-    """Return (H, W, C) of an image as stored; None if it does not decode."""
+    """Return (H, W, C) of an image as stored; None if neither its header nor its pixels tell it."""
+    if shape := stored_shape.read(payload, codec.sniff(payload)):
+        return shape
     try:
         return tuple(codec.decode(payload, channels="keep").shape)
     except ImageError:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from recordkit.cli.im2rec import native, script
 from recordkit.cli.program import run
+from recordkit.cli.startup import import_module
 
 
 def main() -> None:
@@ -19,6 +19,9 @@ def main() -> None:
 
 
 def _im2rec(arguments: list[str]) -> object:
+    script = import_module("recordkit.cli.im2rec.script", multiplies=False)  # with all that `native` needs
+    from recordkit.cli.im2rec import native
+
     native.check_order(arguments)
     if len(arguments) >= 3 and not any(argument.startswith("-") for argument in arguments[:3]):
         words = ["--", *arguments]  # the native tool has no options

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -124,6 +123,8 @@ def temporary_folder(name: str) -> Path:
 
 @cache
 def _temporary_folder(pid: int) -> Path:
+    import tempfile  # few processes need a folder
+
     folder = Path(tempfile.mkdtemp(prefix="recordkit-"))
 
     def remove() -> None:

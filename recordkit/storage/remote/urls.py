@@ -13,7 +13,6 @@ import os
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
 
 from recordkit.errors import PlanError
 
@@ -118,6 +117,8 @@ class Url:
         authority, _, key = text[start.end() :].partition("/")
         _refuse_credentials(text, scheme, authority, key)
         if scheme in _WEB:
+            from urllib.parse import unquote  # paths of files need no such import
+
             key, authority = unquote(key), authority.lower()
         key = key.strip("/")
         _check(text, authority, key)
@@ -159,7 +160,11 @@ class Url:
         return self.parent.join(name)
 
     def __str__(self) -> str:
-        key = quote(self.key) if self.scheme in _WEB else self.key
+        key = self.key
+        if self.scheme in _WEB:
+            from urllib.parse import quote
+
+            key = quote(key)
         return f"{self.root}/{key}" if key else self.root
 
 
