@@ -219,8 +219,8 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
             // The last coefficient, the end of the block, or damage. There is no branch for the symbol that it is, because
             // no processor can predict that. A symbol without a value stores 0, where no value is yet.
             if (k >= kLastCoefficient) {
-                const bool alone =
-                    first >= kLastCoefficient;  // the second symbol, if there is one, belongs to the next block
+                // Then the second symbol, if there is one, belongs to the next block.
+                const bool alone = first >= kLastCoefficient;
                 bits.drop(alone ? entry.first_bits : entry.total_bits);
                 store(kLastCoefficient, entry.second_value);
                 store(std::min(first, kLastCoefficient), value);
