@@ -74,7 +74,8 @@ def content_kind(content: bytes | memoryview) -> str:
 def find_other_records(files: Fileset, *, limit: int | None = None) -> OtherRecords | None:
     """Look whether a file has no images.
 
-    Files of images are read up to the first one, other files completely, or up to a damage.
+    Files of images are read up to the first one, other files completely, or up to a damage, unless a description says
+    that they are images.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def find_other_records(files: Fileset, *, limit: int | None = None) -> OtherReco
     kinds: Counter[str] = Counter()
     n_headerless = n_metadata = 0
     with RecordReader(files.path(".rec")) as reader, contextlib.suppress(FormatError):
-        for record in itertools.islice(reader, limit):
+        for position, record in enumerate(itertools.islice(reader, limit)):
             try:
                 header, payload = irheader.unpack(record)
             except FormatError:
@@ -105,6 +106,8 @@ def find_other_records(files: Fileset, *, limit: int | None = None) -> OtherReco
                 kinds[content_kind(record)] += 1
                 continue
             if codec.sniff(payload) not in ("empty", "unknown"):
+                return None
+            if position == 0 and _is_described(files):
                 return None
             n_metadata += faces.is_metadata(header, payload)
             kinds[content_kind(payload)] += 1
@@ -116,6 +119,12 @@ def find_other_records(files: Fileset, *, limit: int | None = None) -> OtherReco
     if not is_other or "rec" in files.description():
         return None
     return OtherRecords(n_records, dict(kinds.most_common()), not n_headerless)
+
+
+def _is_described(files: Fileset) -> bool:
+    with contextlib.suppress(FormatError):
+        return "rec" in files.description()
+    return False
 
 
 def no_header_error(files: Fileset) -> FormatError | None:

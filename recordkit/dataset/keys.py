@@ -118,6 +118,8 @@ class KeyLookup:
     >>> lookup = KeyLookup(np.array([7, 5, 7], np.uint64))
     >>> lookup.indices(7), lookup.first_indices(np.array([5, 6], np.uint64)).tolist(), lookup.repeated_keys().tolist()
     ([0, 2], [1, -1], [7])
+    >>> lookup.first_indices(np.array([5, 7, 7], np.uint64)).tolist()
+    [1, 0, 0]
     """
 
     def __init__(self, keys: NDArray[np.uint64]) -> None:
@@ -131,6 +133,9 @@ class KeyLookup:
 
     def first_indices(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the index of the first sample with each of some keys; -1 for a key that none has."""
+        if np.array_equal(keys, self.sorted_keys) and bool(np.all(keys[1:] > keys[:-1])):  # no search is needed
+            rows: NDArray[np.int64] = self.order.copy()
+            return rows
         indices = find_sorted(self.sorted_keys, keys)
         is_there = indices >= 0
         indices[is_there] = self.order[indices[is_there]]

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, NotFoundError, PublishError, quoted
 from recordkit.formats import json_file
-from recordkit.formats.byte_source import open_source
+from recordkit.formats.byte_source import ByteSource, open_source
 from recordkit.formats.files import not_found
 from recordkit.formats.numpy_files import npy
 from recordkit.storage.commit import Commit, find_commits
@@ -41,6 +41,9 @@ from recordkit.storage.remote.lookup import find_mirror
 if TYPE_CHECKING:
     from recordkit.storage.remote.copies import Copy
     from recordkit.storage.remote.mirror import Mirror
+
+# Bytes that are hashed at a time: they stay in the processor's second cache.
+_HASHED_BYTES = 1 << 18
 
 
 class Fileset:
@@ -400,9 +403,53 @@ def fingerprint(path: Path) -> str:
     ...     fingerprint(Path(file.name))[:16]
     'e3b0c44298fc1c14'
     """
-    digest, offset = hashlib.sha256(), 0
-    with contextlib.closing(open_source(path)) as source:
-        while block := source.pread(1 << 20, offset):
-            digest.update(block)
-            offset += len(block)
-    return digest.hexdigest()
+    with contextlib.closing(Fingerprint(path)) as content:
+        return content.hexdigest()
+
+
+class Fingerprint:
+    """The SHA-256 of a file, computed in steps beside other work on the same bytes.
+
+    Parameters
+    ----------
+    path : Path
+        It is opened when it is first read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.rec")
+    >>> _ = path.write_bytes(bytes(9))
+    >>> content = Fingerprint(path)
+    >>> content.read_to(4)
+    >>> content.hexdigest() == fingerprint(path), content.close()
+    (True, None)
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._source: ByteSource | None = None
+        self._digest = hashlib.sha256()
+        self._offset = 0
+
+    def read_to(self, end: int | None) -> None:
+        """Read on up to an offset, or up to the end of the file."""
+        if self._source is None:
+            self._source = open_source(self._path)
+        while end is None or self._offset < end:
+            size = _HASHED_BYTES if end is None else min(_HASHED_BYTES, end - self._offset)
+            block = self._source.pread(size, self._offset)
+            if not block:
+                break
+            self._digest.update(block)
+            self._offset += len(block)
+
+    def hexdigest(self) -> str:
+        """Read the rest of the file, and return the SHA-256 in hexadecimal."""
+        self.read_to(None)
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the file. A second call does nothing."""
+        if self._source is not None:
+            self._source.close()

@@ -77,6 +77,13 @@ def test_a_file_that_recordkit_packed_is_damaged_whatever_its_records_are(tmp_pa
     assert find_other_records(Fileset(path)) is None
 
 
+def test_the_records_of_a_described_set_are_not_looked_at_one_by_one(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.rec", [with_header(b"\x01\x02\x03")] * 3)
+    path.with_suffix(".json").write_text(json.dumps({"rec": {"bytes": 108}, "records": 3}))
+    monkeypatch.setattr("recordkit.dataset.contents.content_kind", None)
+    assert find_other_records(Fileset(path)) is None
+
+
 def test_no_more_records_are_read_than_asked_for(tmp_path):
     files = Fileset(write(tmp_path / "a.rec", [*TEXTS, with_header(IMAGE)]))
     assert find_other_records(files, limit=2) == OtherRecords(2, {"text": 2}, False)

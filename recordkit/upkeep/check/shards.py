@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from recordkit.errors import FormatError, NotFoundError, plural
-from recordkit.storage.fileset import Fileset, fingerprint
+from recordkit.storage.fileset import Fileset, Fingerprint
 from recordkit.storage.manifest import Listing
 from recordkit.upkeep.check.report import VerifyReport
 
+VerifySet: TypeAlias = Callable[[Fileset, Fingerprint], VerifyReport]
 
-def verify_shards(shards: Sequence[Fileset], verify_set: Callable[[Fileset], VerifyReport]) -> VerifyReport:
+
+def verify_shards(shards: Sequence[Fileset], verify_set: VerifySet) -> VerifyReport:
     """Check every shard of a dataset and the manifest itself.
 
     Parameters
@@ -54,7 +58,7 @@ def verify_manifest(listing: Listing) -> VerifyReport:
     return report
 
 
-def verify_shard(files: Fileset, verify_set: Callable[[Fileset], VerifyReport]) -> VerifyReport:
+def verify_shard(files: Fileset, verify_set: VerifySet) -> VerifyReport:
     """Check one shard, and compare it with its manifest.
 
     Parameters
@@ -62,20 +66,21 @@ def verify_shard(files: Fileset, verify_set: Callable[[Fileset], VerifyReport]) 
     files : Fileset
         The shard, with its listing.
     verify_set : callable
-        Checks the shard and its companions.
+        Checks the shard and its companions. It may read the fingerprint of the .rec file, which it is given, in part.
 
     Returns
     -------
     report : VerifyReport
         A shard that cannot be read is a problem of the report.
     """
-    try:
-        report = verify_set(files)
-    except (FormatError, NotFoundError) as error:
-        report = VerifyReport(files.name)
-        report.add(error.path or files.name, error.problem, offset=error.offset)
-        return report
-    _check_shard(report, files)
+    with contextlib.closing(Fingerprint(files.path(".rec"))) as content:
+        try:
+            report = verify_set(files, content)
+        except (FormatError, NotFoundError) as error:
+            report = VerifyReport(files.name)
+            report.add(error.path or files.name, error.problem, offset=error.offset)
+            return report
+        _check_shard(report, files, content)
     return report
 
 
@@ -85,8 +90,8 @@ def _listing(files: Fileset) -> Listing:
     return files.listing
 
 
-def _check_shard(report: VerifyReport, files: Fileset) -> None:
-    """Compare the facts in the manifest with those of the records."""
+def _check_shard(report: VerifyReport, files: Fileset, content: Fingerprint) -> None:
+    """Compare the facts in the manifest with those of the records, and its SHA-256 with that of the .rec file."""
     listing = _listing(files)
     shard, path = listing.shard, files.path(".rec")
     try:
@@ -94,7 +99,7 @@ def _check_shard(report: VerifyReport, files: Fileset) -> None:
     except FormatError as error:
         report.add(error.path or path, error.problem)
         return
-    if (sha256 := fingerprint(path)) != shard.sha256:
+    if (sha256 := content.hexdigest()) != shard.sha256:
         report.add(path, f"expected SHA-256 {shard.sha256}, as {listing.path} says, got {sha256}")
     if report.n_records != shard.n_records:
         report.add(

@@ -26,20 +26,21 @@ from recordkit.dataset.records import RecordFile, open_record_file
 from recordkit.errors import PlanError, plural, quoted
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.storage.commit import describe_ignored_commits
-from recordkit.storage.fileset import Fileset
+from recordkit.storage.fileset import Fileset, Fingerprint
 from recordkit.storage.manifest import Listing
 from recordkit.storage.snapshot import read_sets
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
-from recordkit.upkeep.check.companions import RecordKeys, check_companions, check_index
+from recordkit.upkeep.check.companions import RecordKeys, check_companions, check_index, has_fingerprint
 from recordkit.upkeep.check.native import choose_check
 from recordkit.upkeep.check.record_check import CheckedRecords, PythonCheck
 from recordkit.upkeep.check.record_table import RecordTable, TableBuilder
 from recordkit.upkeep.check.report import MAX_PROBLEMS, VerifyReport
 from recordkit.upkeep.check.shards import verify_shard, verify_shards
 
-# Records, and about their bytes, that a thread checks at a time.
-_BLOCK_RECORDS, _BLOCK_BYTES = 1 << 14, 1 << 22
+# Records, and about their bytes, that a thread checks at a time; fewer bytes of a small file, so that all threads have
+# work until the end.
+_BLOCK_RECORDS, _BLOCK_BYTES, _LEAST_BLOCK_BYTES = 1 << 14, 1 << 22, 1 << 18
 
 
 class _Options(NamedTuple):
@@ -86,11 +87,14 @@ def verify(
         raise PlanError(argument="path", expected="one dataset at a time", got=repr(path))
     options = _Options(decode, count_threads(threads), progress)
 
-    def verify_set(files: Fileset) -> VerifyReport:
-        return _verify(files, options)
+    def verify_set(files: Fileset, content: Fingerprint) -> VerifyReport:
+        return _verify(files, content, options)
 
     def read(sets: list[Fileset], _: ExitStack) -> VerifyReport:
-        return verify_set(sets[0]) if sets[0].listing is None else verify_shards(sets, verify_set)
+        if sets[0].listing is not None:
+            return verify_shards(sets, verify_set)
+        with closing(Fingerprint(sets[0].path(".rec"))) as content:
+            return verify_set(sets[0], content)
 
     return read_sets(lambda: [path], read)
 
@@ -107,10 +111,10 @@ def verify_listed(listing: Listing, *, decode: bool = False, threads: int = 0) -
     """
     options = _Options(decode, count_threads(threads), None)
     path = listing.path.with_name(listing.shard.name)
-    return verify_shard(Fileset(path, listing=listing), lambda files: _verify(files, options))
+    return verify_shard(Fileset(path, listing=listing), lambda files, content: _verify(files, content, options))
 
 
-def _verify(files: Fileset, options: _Options) -> VerifyReport:
+def _verify(files: Fileset, content: Fingerprint, options: _Options) -> VerifyReport:
     other = find_other_records(files)
     if other is not None and not other.has_headers:
         return _verify_other_records(files, other, options)
@@ -118,13 +122,14 @@ def _verify(files: Fileset, options: _Options) -> VerifyReport:
     if other is not None:
         report.notes.append(f"{report.path}: {other}")
         options = options._replace(decode=False)
-    table, problems = _check_records(report, files.path(".rec"), options)
+    is_hashed = files.listing is not None or has_fingerprint(files)
+    table, problems = _check_records(report, files.path(".rec"), options, content if is_hashed else None)
     problems.report(files, table)
     report.n_records = len(table.offsets)
     report.key_range = (int(np.min(table.keys)), int(np.max(table.keys))) if len(table.keys) else None
     report.n_decoded = report.n_records if options.decode else 0
     report.checked += ["structure", "images"] if options.decode else ["structure"]
-    check_companions(report, files, table)
+    check_companions(report, files, table, content)
     report.notes += _advices(report, problems.n_bad_samples)
     report.notes += describe_ignored_commits(files.prefix)
     return report
@@ -142,8 +147,14 @@ def _advices(report: VerifyReport, n_bad_samples: int) -> list[str]:
     return []
 
 
-def _check_records(report: VerifyReport, path: Path, options: _Options) -> tuple[RecordTable, _RecordProblems]:
-    """Check every record; return what the companions are compared with, and the problems without their keys."""
+def _check_records(
+    report: VerifyReport, path: Path, options: _Options, content: Fingerprint | None
+) -> tuple[RecordTable, _RecordProblems]:
+    """Check every record; return what the companions are compared with, and the problems without their keys.
+
+    The SHA-256 of the content has to be computed in file order, so that one thread does it: this one, beside those that
+    check the records. It reads bytes that the system has just read for them.
+    """
     progress = PassProgress(options.progress, 2)
     with closing(open_record_file(path)) as file:
         if not file.size:
@@ -157,6 +168,8 @@ def _check_records(report: VerifyReport, path: Path, options: _Options) -> tuple
             for block, checked in checks:
                 table.add(block, checked)
                 problems.add(block, checked)
+                if content is not None and block.stop < len(frames.offsets):
+                    content.read_to(int(frames.offsets[block.stop]))
     problems.add_rest(() if table.has_face_header else table.metadata_rows())
     return table.finish(), problems
 
@@ -197,18 +210,18 @@ def check_in_blocks(
     stopped = bytearray(1)
     with closing(PythonCheck(path, budget, stopped)) as reference:
         check = choose_check(file, reference, budget, stopped).check
-        blocks = list(_blocks(offsets))
+        blocks = list(_blocks(offsets, min(_BLOCK_BYTES, max(_LEAST_BLOCK_BYTES, file.size // (8 * n_threads)))))
         with ThreadedMap(lambda block: check(offsets[block]), blocks, n_threads, stopped=stopped) as results:
             for block, checked in zip(blocks, results, strict=True):
                 yield block, checked
                 progress(bytes_of_rows(offsets, block.start, block.stop, file.size))
 
 
-def _blocks(offsets: NDArray[np.uint64]) -> Iterator[slice]:
-    """Yield ranges of rows: as many records as have about `_BLOCK_BYTES`, at most `_BLOCK_RECORDS`, at least one."""
+def _blocks(offsets: NDArray[np.uint64], n_bytes: int) -> Iterator[slice]:
+    """Yield ranges of rows: as many records as have about these bytes, at most `_BLOCK_RECORDS`, at least one."""
     begin = 0
     while begin < len(offsets):
-        near = int(np.searchsorted(offsets, offsets[begin] + np.uint64(_BLOCK_BYTES)))
+        near = int(np.searchsorted(offsets, offsets[begin] + np.uint64(n_bytes)))
         end = max(begin + 1, min(begin + _BLOCK_RECORDS, near))
         yield slice(begin, end)
         begin = end

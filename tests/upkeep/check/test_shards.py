@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from recordkit import PackPlan, pack
 from recordkit.codec import encode
 from recordkit.errors import FormatError
+from recordkit.storage.fileset import Fingerprint
 from recordkit.storage.manifest import read
 from recordkit.upkeep import head, inspect, verify
 
@@ -51,6 +53,22 @@ def test_whole_shards_pass(packed):
     assert (report.ok, report.n_records, report.n_decoded, report.key_range) == (True, N, N, (0, N - 1))
     assert report.path == str(packed / "a.manifest.json")
     assert report.checked == ["manifest", "structure", "images", "description", "checksums", "index", "list"]
+
+
+def test_each_shard_is_hashed_once_beside_the_check_of_its_records(packed, monkeypatch):
+    n_bytes = []
+    read_to = Fingerprint.read_to
+
+    def count(self, end):
+        before = self._offset
+        read_to(self, end)
+        n_bytes.append(self._offset - before)
+
+    monkeypatch.setattr(Fingerprint, "read_to", count)
+    monkeypatch.setattr(import_module("recordkit.upkeep.check.verify"), "_BLOCK_RECORDS", 1)
+    assert verify(packed / "a").ok
+    sizes = [path.stat().st_size for path in packed.glob("a_*.rec")]
+    assert sum(n_bytes) == sum(sizes) and max(n_bytes) < max(sizes)
 
 
 def test_a_flipped_bit_is_found_in_its_shard(shards):
