@@ -1,10 +1,12 @@
 """How fast are edits and checks of existing sets? Beside `cp` of the same bytes.
 
-Usage: python benchmarks/compare_upkeep.py [--folder DIR] [--megabytes N] [--records N] [--repeats N] [--json FILE]
+Usage: python benchmarks/compare_upkeep.py [--folder DIR] [--megabytes N] [--records N] [--photos DIR] [--repeats N]
+                                           [--json FILE]
 
 Two sets are made on the spot in DIR (default: a folder for temporary files), which needs about four times their bytes:
 --megabytes: size of a set of records of 110 kB, as photos have; 5,000 by default.
 --records:   number of records of 100 bytes; 10,000,000 by default.
+--photos:    a folder of images, which are packed as they are: `verify` and `verify --decode` of them.
 
 Method: each command is a process, its start included, and all run in turn, round after round. Before each, the files of
 the one before are removed, the disk is synchronised, and the machine rests for some seconds. Peak memory is that of the
@@ -119,11 +121,29 @@ def measure(folder: Path, title: str, n_records: int, record_bytes: int, repeats
     """Make the sets, time all commands in turn, print a table and return the figures."""
     for name, first, n in (("whole", 0, n_records), ("half", 0, n_records // 2), ("other", n_records, n_records // 2)):
         make_set(folder / name, first, n, record_bytes)
+    return measure_commands(folder, title, questions(folder), repeats)
+
+
+def measure_photos(folder: Path, photos: Path, repeats: int) -> dict[str, object]:
+    """Pack a folder of images, and time the checks of them."""
+    whole = folder / "whole"
+    pack = [*RECORDKIT, "pack", str(photos), str(whole), "--on-error", "skip"]
+    subprocess.run(pack, check=True, stdout=subprocess.DEVNULL)
+    commands = {name: questions(folder)[name] for name in ("cp", "cp, then sync", "verify")}
+    commands["verify --decode"] = ([*RECORDKIT, "verify", f"{whole}.rec", "--decode"], "")
+    n_photos = json.loads(whole.with_suffix(".json").read_text())["records"]
+    return measure_commands(folder, f"{n_photos:,} images of {photos.name}", commands, repeats)
+
+
+def measure_commands(
+    folder: Path, title: str, commands: Mapping[str, tuple[list[str], str]], repeats: int
+) -> dict[str, object]:
+    """Time the commands in turn, print a table and return the figures."""
     (folder / "copy").mkdir()
     results: dict[str, list[tuple[float, float]]] = {}
     failures: dict[str, str] = {}
     for _ in range(repeats):
-        for name, (command, preparation) in questions(folder).items():
+        for name, (command, preparation) in commands.items():
             prepare = f"rm -f {folder}/new* {folder}/copy/*; {preparation or ':'}; sync; sleep {REST_S}"
             subprocess.run(["sh", "-c", prepare], check=True)
             seconds, peak, error = run(command, accepted=(0, 1) if name == "duplicates" else (0,))  # 1: there are some
@@ -157,11 +177,12 @@ def table(
 
 
 def main() -> None:
-    """Measure both sets."""
+    """Measure all sets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="where the sets are made; default: a temporary folder")
     parser.add_argument("--megabytes", type=int, default=5000)
     parser.add_argument("--records", type=int, default=10_000_000)
+    parser.add_argument("--photos", type=Path, help="a folder of images, whose checks are timed too")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -172,6 +193,9 @@ def main() -> None:
     ):
         with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
             facts.append(measure(Path(scratch), title, n_records, record_bytes, options.repeats))
+    if options.photos:
+        with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
+            facts.append(measure_photos(Path(scratch), options.photos, options.repeats))
     write(options.json, facts)
     if any(fact["failures"] for fact in facts):
         print(json.dumps({fact["title"]: fact["failures"] for fact in facts}), file=sys.stderr)

@@ -67,15 +67,20 @@ def growth() -> list[str]:
 def upkeep() -> list[str]:
     """Return seconds, rate, share of `cp` and memory of the commands for existing sets, for large and small records."""
     about, facts = read_facts("upkeep")
-    titles = " | ".join(f"{each['bytes'] / 1e9:.0f} GB, {each['title']}" for each in facts)
+    gigabytes = [each["bytes"] / 1e9 for each in facts]
+    sizes = [f"{size:.0f} GB" if size >= 1 else f"{size:.1f} GB" for size in gigabytes]
+    titles = " | ".join(f"{size}, {each['title']}" for size, each in zip(sizes, facts, strict=True))
     lines = [f"| {about['date']} | {titles} |", f"| --- |{' --- |' * len(facts)}"]
-    for cases in zip(*(each["cases"] for each in facts), strict=True):
+    columns = [{case["name"]: case for case in each["cases"]} for each in facts]
+    for name in dict.fromkeys(name for column in columns for name in column):
         cells = [
             f"{statistics.median(case['seconds']):.1f} s ({min(case['seconds']):.1f} to {max(case['seconds']):.1f}), "
             f"{case['mb_s']:,.0f} MB/s, {case['share_of_cp']:.0%}, {case['peak_mb']:,.0f} MB"
-            for case in cases
+            if (case := column.get(name))
+            else ""
+            for column in columns
         ]
-        lines.append(f"| `{cases[0]['name']}` | {' | '.join(cells)} |")
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return lines
 
 
