@@ -1,4 +1,4 @@
-"""How fast do batches arrive? Beside MXNet's ImageRecordIter, DALI on the CPU, PyTorch's DataLoader and FFCV.
+"""How fast do batches arrive? Beside MXNet, DALI on the CPU, PyTorch, FFCV, TurboLoader, SPDL and LitData.
 
 Usage: python benchmarks/compare_loading.py [--photos DIR] [--mnist DIR] [--peers NAMES] [--threads N] [--repeats N]
                                           [--epochs N] [--json FILE]
@@ -11,8 +11,9 @@ Method: the peers, the check that all do the same work, and the turns of `record
 libjpeg-turbo alone is timed too: it decodes and discards, which is a limit for loaders that decode in full. A peer that
 is not installed or cannot do a workload is a row with the reason.
 
-It needs recordkit[mxnet], nvidia-dali-cuda120, torch and ffcv for all peers, and g++ with libjpeg-turbo's header for
-the limit. It does not show a cold page cache, other CPUs, or a training that uses the CPU too.
+It needs recordkit[mxnet], nvidia-dali-cuda120, torch, ffcv, turboloader, litdata, and spdl with FFmpeg's libraries for
+all peers, and g++ with libjpeg-turbo's header for the limit. It does not show a cold page cache, other CPUs, or a
+training that uses the CPU too.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from recordkit.bench.workload import Workload, resolve_workload
 from recordkit.cli.console import Console
 from recordkit.sources import ListSource
 
-PEERS = "image-record-iter,dali,torch,ffcv,python,native"
+PEERS = "image-record-iter,dali,torch,ffcv,turboloader,spdl,litdata,python,native"
 # MXNet's wheel decodes JPEG, PNG and BMP only.
 NOT_RAW = ("image-record-iter", "image-iter", "image-iter-lst", "gluon")
 

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/data.py FOLDER
 
-The program writes FOLDER/photos.rec, .idx, .lst and the images in FOLDER/photos.
+The program writes FOLDER/photos.rec, .idx, .lst and the images in FOLDER/images.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def small_records(prefix: Path, n: int) -> Path:
 
 
 def main() -> None:
-    """Make a folder of photos and pack it."""
+    """Make images/ in a folder, and pack it as photos.rec beside it."""
     folder = Path(sys.argv[1])
-    photos = folder / "photos"
+    photos = folder / "images"
     photos.mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(1000):

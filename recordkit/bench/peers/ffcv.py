@@ -7,7 +7,6 @@ It relies on two parts of FFCV that its documentation does not describe: `RGBIma
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from recordkit import codec
+from recordkit.bench.peers.conversion import convert_once, first_format
 from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.workload import Workload
 from recordkit.dataset.dataset import RecordDataset
@@ -39,9 +39,8 @@ class Ffcv:
             return "not installed; pip install ffcv"
         if workload.is_float or workload.is_gray or workload.resize or workload.preset != "train":
             return "it is compared where it decodes to uint8: preset train, RGB, without resize"
-        with RecordDataset(workload.path(".rec")) as dataset:
-            if not _is_jpeg(dataset[0].payload) and not _is_raw(dataset[0].payload):
-                return "its format holds JPEGs or raw pixels only"
+        if first_format(workload) not in ("jpg", "raw"):
+            return "its format holds JPEGs or raw pixels only"
         return None
 
     def open(self, workload: Workload, threads: int, *, check: bool) -> StartEpoch:
@@ -57,7 +56,7 @@ class Ffcv:
             else [RandomResizedCropRGBImageDecoder(workload.size), RandomHorizontalFlip(), ToTensor()]
         )
         loader = Loader(
-            str(_convert_once(workload)),
+            str(convert_once(workload, ".beton", _convert)),
             batch_size=workload.batch_size,
             num_workers=threads,
             order=OrderOption.SEQUENTIAL if check else OrderOption.RANDOM,
@@ -79,14 +78,6 @@ class Ffcv:
         return {"ffcv": version("ffcv")}
 
 
-def _is_jpeg(payload: bytes | memoryview) -> bool:
-    return bytes(payload[:2]) == b"\xff\xd8"
-
-
-def _is_raw(payload: bytes | memoryview) -> bool:
-    return bytes(payload[:1]) == b"P"
-
-
 def _centre_crop(size: tuple[int, int]) -> Any:
     """Return a decoder that cuts `size` pixels out of the middle; FFCV's CenterCrop would scale the image."""
     from ffcv.fields.decoders import RandomResizedCropRGBImageDecoder
@@ -104,18 +95,7 @@ def _centre_crop(size: tuple[int, int]) -> Any:
     return CentreCrop(size)
 
 
-def _convert_once(workload: Workload) -> Path:
-    """Return the file in FFCV's format; write it if no process of this run has written it yet."""
-    folder = Path(workload.scratch or tempfile.mkdtemp(prefix="recordkit-ffcv-"))
-    path = folder / f"{Path(workload.prefix).name}.beton"
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        _convert(workload.path(".rec"), partial)
-        partial.rename(path)
-    return path
-
-
-def _convert(rec: str, target: Path) -> None:
+def _convert(dataset: RecordDataset, target: Path) -> None:
     from ffcv.fields import IntField, RGBImageField
     from ffcv.writer import DatasetWriter
 
@@ -124,7 +104,7 @@ def _convert(rec: str, target: Path) -> None:
 
         def encode(self, destination: Any, payload: bytes, malloc: Any) -> None:
             pixels = codec.decode(payload, channels=3)
-            if not _is_jpeg(payload):
+            if codec.sniff(payload) != "jpg":
                 super().encode(destination, pixels, malloc)
                 return
             destination["mode"] = 0  # jpg
@@ -132,10 +112,8 @@ def _convert(rec: str, target: Path) -> None:
             destination["data_ptr"], storage = malloc(len(payload))
             storage[:] = np.frombuffer(payload, np.uint8)
 
-    with RecordDataset(rec) as dataset:
-        samples = _Samples(dataset)
-        fields = {"image": PayloadField(write_mode="raw"), "label": IntField()}
-        DatasetWriter(str(target), fields, num_workers=1).from_indexed_dataset(samples)
+    fields = {"image": PayloadField(write_mode="raw"), "label": IntField()}
+    DatasetWriter(str(target), fields, num_workers=1).from_indexed_dataset(_Samples(dataset))
 
 
 class _Samples:

@@ -9,10 +9,13 @@ from typing import cast
 
 from recordkit.bench.peers.dali import Dali
 from recordkit.bench.peers.ffcv import Ffcv
+from recordkit.bench.peers.litdata import LitData
 from recordkit.bench.peers.mxnet import Gluon, ImageIter, ImageRecordIter
 from recordkit.bench.peers.peer import Peer
 from recordkit.bench.peers.recordkit import RecordkitLoader
+from recordkit.bench.peers.spdl import Spdl
 from recordkit.bench.peers.torch import TorchLoader
+from recordkit.bench.peers.turboloader import TurboLoader
 from recordkit.errors import PlanError
 
 REFERENCE = "image-iter"
@@ -28,6 +31,9 @@ PEERS: dict[str, Peer] = {
     "dali": Dali(),
     "torch": TorchLoader(),
     "ffcv": Ffcv(),
+    "turboloader": TurboLoader(),
+    "spdl": Spdl(),
+    "litdata": LitData(),
 }
 
 
