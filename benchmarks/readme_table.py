@@ -202,12 +202,11 @@ def threads() -> list[str]:
     titles = ("allocations", "of 128 KiB or more", "locks", "futex calls", "memory calls", "page faults", "switches")
     names = ("allocations", "large", "locks", "futex", "memory", "faults", "switches")
     n_cores = " and ".join(facts["rows"][0]["speedups"])
-    lines = [
-        f"| {about['date']}, per image | threads | {' | '.join(titles)} | serial | speed-up on {n_cores} cores |",
-        f"| --- |{' --- |' * (len(titles) + 3)}",
-    ]
+    heads = ("threads", *titles, "CPU", "main thread", "serial", f"speed-up on {n_cores} cores")
+    lines = [f"| {about['date']}, per image | {' | '.join(heads)} |", f"| --- |{' --- |' * len(heads)}"]
     for row in facts["rows"]:
         cells = [f"{abs(row[name]):.2f}" for name in names]  # differences of two runs, which may be a little below 0
+        cells += [f"{1e6 * row[name]:.1f} µs" for name in ("cpu_s", "main_s")]
         speedups = " and ".join(f"{speedup:.0f}" for speedup in row["speedups"].values())
         lines.append(f"| {row['case']} | {row['threads']} | {' | '.join(cells)} | {row['serial']:.0%} | {speedups} |")
     return lines

@@ -1,4 +1,4 @@
-"""Threads: how many to use, and a parallel map with ordered results and bounded memory."""
+"""Threads: how many to use, a parallel map with ordered results and bounded memory, and a thread for single calls."""
 
 from __future__ import annotations
 
@@ -188,6 +188,63 @@ class ThreadedMap(Iterator[_Result]):
         with contextlib.suppress(Empty):
             while True:
                 self._queue.get_nowait()
+        self._queue.put(None)
+
+
+class SideThread:
+    """A thread that makes one call while its owner does something else.
+
+    It starts with the first call. If the system has no more threads, the owner makes the calls.
+
+    Examples
+    --------
+    >>> side, squares = SideThread(), []
+    >>> with side.calling(squares.append, 9):
+    ...     pass  # something else
+    >>> squares
+    [9]
+    >>> side.close()
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    @contextlib.contextmanager
+    def calling(self, function: Callable[[_Item], object], item: _Item) -> Iterator[None]:
+        """Call ``function(item)`` during the ``with`` block, which waits for the end and raises the call's error."""
+        job = _Job(function, item)
+        if self._start():
+            self._queue.put(job)
+        else:
+            _run_job(job)
+        try:
+            yield
+        finally:
+            job.done.acquire()
+        if job.error is not None:
+            raise job.error
+
+    def _start(self) -> bool:
+        """Start the thread if it does not run; return False if none can be started."""
+        if self._thread is None:
+            # A daemon: the program may end without a call of `close`.
+            thread = Thread(target=_run_jobs, args=(self._queue, bytearray(1)), name="recordkit", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more threads
+                return False
+            self._thread = thread
+        return True
+
+    def close(self) -> None:
+        """End the thread. A second call does nothing."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def __del__(self) -> None:
         self._queue.put(None)
 
 

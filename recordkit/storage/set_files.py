@@ -23,6 +23,7 @@ from recordkit.storage import manifest as manifests
 from recordkit.storage.description import set_id
 from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging, as_publish_error
+from recordkit.threads import SideThread
 from recordkit.version import __version__
 
 # Files whose size and SHA-256 the description has, and its key for them.
@@ -236,6 +237,9 @@ def write_manifest(
 # A system call writes at most this much. For larger pieces Linux takes larger pages for its cache, which a virtual
 # machine may have to fetch from its host first: there, pieces of 1 MiB took two to three times as long.
 _WRITE_BYTES = 1 << 16
+# Larger pieces are hashed by another thread while they are written, which takes as long. Handing one over takes as long
+# as hashing some kB.
+_SHARED_BYTES = 1 << 17
 # Start write-back every 8 MiB, so that the final fsync is short.
 _WRITE_BACK_BYTES = 1 << 23
 
@@ -248,12 +252,20 @@ class _HashingFile:
         self._digest = hashlib.sha256()
         self._n_bytes = 0
         self._write_back_end = 0
-        self.close = file.close
+        self._side_thread = SideThread()
         self.hash = self._digest.update
 
     def write(self, piece: Piece, *, is_hashed: bool = False) -> None:
-        if not is_hashed:
-            self._digest.update(piece)
+        if is_hashed:
+            self._write(piece)
+        elif len(piece) < _SHARED_BYTES:
+            self.hash(piece)
+            self._write(piece)
+        else:
+            with self._side_thread.calling(self.hash, piece):
+                self._write(piece)
+
+    def _write(self, piece: Piece) -> None:
         self._n_bytes += len(piece)
         view = memoryview(piece)
         for begin in range(0, len(view), _WRITE_BYTES):
@@ -272,6 +284,10 @@ class _HashingFile:
             with contextlib.suppress(OSError):  # the advice is optional
                 os.posix_fadvise(self._file.fileno(), self._write_back_end, n_bytes, os.POSIX_FADV_DONTNEED)
         self._write_back_end = self._n_bytes
+
+    def close(self) -> None:
+        self._side_thread.close()
+        self._file.close()
 
     def facts(self) -> dict[str, Any]:
         return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +88,18 @@ def test_a_system_without_advice_writes_the_same(monkeypatch):
     file = set_files._HashingFile(raw)
     file.write(b"abc")
     assert raw.getvalue() == b"abc" and file.facts()["bytes"] == 3
+
+
+def test_large_pieces_are_hashed_by_another_thread_while_they_are_written(monkeypatch):
+    monkeypatch.setattr(set_files, "_SHARED_BYTES", 3)
+    raw, threads = io.BytesIO(), []
+    file = set_files._HashingFile(raw)
+    update = file.hash
+    file.hash = lambda piece: (threads.append(threading.current_thread()), update(piece))
+    for piece in (b"abc", b"de", b"fghi"):
+        file.write(piece)
+    assert raw.getvalue() == b"abcdefghi"
+    assert file.facts() == {"bytes": 9, "sha256": hashlib.sha256(b"abcdefghi").hexdigest()}
+    file.close()
+    assert threads[0] is threads[2] is not threading.current_thread() is threads[1]
+    assert not threads[0].is_alive()
