@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from recordkit.arguments import one_or_more
 from recordkit.dataset.contents import find_other_records
+from recordkit.dataset.copied_records import index_lines
 from recordkit.dataset.frame_chain import Spans
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, open_record_file
@@ -228,7 +229,7 @@ def _read_ids(file: RecordFile, offsets: NDArray[np.uint64], progress: Callable[
 def _lines(keys: NDArray[np.uint64], offsets: NDArray[np.uint64]) -> Iterator[bytes]:
     for begin in range(0, len(keys), _BLOCK_SIZE):
         rows = slice(begin, begin + _BLOCK_SIZE)
-        yield idx.lines(keys[rows].tolist(), offsets[rows].tolist())
+        yield index_lines(keys[rows], offsets[rows])
 
 
 def _holds(path: Path, blocks: Iterator[bytes]) -> bool:
