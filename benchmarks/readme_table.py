@@ -22,6 +22,7 @@ from _rate_tables import entropy, rates
 from _results import RESULTS, read_facts
 from _store_tables import faults, fetched_bytes, kills, object_store
 
+from recordkit.bench.equivalence import OTHER_WORK
 from recordkit.bench.report import Case, Report, read_report
 
 HERE = Path(__file__).parent
@@ -48,7 +49,8 @@ def _cell(report: Report, title: str) -> str:
     if case is None or not case.measured:
         return "not measured" if case is None else case.status
     ratio = report.ratio(case)
-    return f"{case.median_img_s:,.0f}" + (f" (x{ratio.value:.2f})" if ratio else "")
+    other_work = ", other work" if case.name in OTHER_WORK and case.note else ""
+    return f"{case.median_img_s:,.0f}" + (f" (x{ratio.value:.2f})" if ratio else "") + other_work
 
 
 def growth() -> list[str]:
