@@ -91,7 +91,7 @@ def unencoded_planes(photo: bytes, side: int) -> Planes | None:
 
 
 def kind_of(photo: bytes) -> str:
-    """Return how a photo stores its chroma. The native engine lets the decoder halve chroma of full size."""
+    """Return how a photo stores its chroma. The native engine may let the decoder halve chroma of full size."""
     picture = Image.open(io.BytesIO(photo))
     if picture.mode != "RGB":
         return "no chroma"

@@ -63,6 +63,14 @@ def test_chroma_of_full_size_is_halved_by_the_dct_within_the_bound(size, orienta
 
 
 @pytest.mark.usefixtures("require_native")
+@pytest.mark.parametrize("size", [(35, 50), (24, 36), (35, 24)], ids=str)
+def test_chroma_is_not_halved_by_the_dct_if_less_than_a_third_is_to_go(size):
+    payload = save(picture(noise(*size)), "JPEG", subsampling="4:4:4", quality=95)
+    got, want = (resized(engine, payload) for engine in (NativeEngine, PythonEngine))
+    assert np.abs(got - want).max() <= NOISE_OF_ENCODING + 1
+
+
+@pytest.mark.usefixtures("require_native")
 def test_planes_of_photographs_are_within_the_bound(real_data):
     for path in sorted((real_data / "imagenet-200").iterdir())[::10]:
         got, want = (resized(engine, path.read_bytes(), resize=256) for engine in (NativeEngine, PythonEngine))
