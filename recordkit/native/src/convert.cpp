@@ -71,9 +71,9 @@ TARGET void normalize_avx2(const RowValues& source, float* to) {
     for (; i < source.n; ++i) to[i] = (static_cast<float>(source.values[i]) - source.mean) * source.factor;
 }
 
-// A row of interleaved channels. The constants of the channels repeat, and 24 values hold a whole number of pixels of 1 to
-// 4 channels and of vectors.
+// The values of a row after which the constants of its channels begin anew together with a vector, for 1 to 4 channels.
 constexpr uint32_t kPattern = 24;
+static_assert(kPattern % 8 == 0 && kPattern % 3 == 0 && kPattern % 4 == 0, "vectors and pixels fill it");
 
 TARGET void normalize_interleaved_avx2(const uint8_t* values, uint32_t n, uint32_t channels, const Target& target,
                                        float* to) {

@@ -18,7 +18,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include <jerror.h>
 #ifdef RECORDKIT_FAST_HUFFMAN
@@ -30,75 +29,6 @@ extern "C" {
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 namespace recordkit {
-
-constexpr int kMaxCodeBits = 16;     // T.81, B.2.4.2
-constexpr int kMaxDcValueBits = 15;  // as libjpeg allows; those of 8-bit images have up to 11 (T.81, F.1.2.1)
-constexpr int kMaxAcValueBits = 10;  // of 8-bit images (T.81, F.1.2.2)
-constexpr int kTableBits = 10;       // bits of the scan that one lookup sees
-constexpr int kTableMask = (1 << kTableBits) - 1;
-
-// Decode-table entry for the next kTableBits bits of a scan, of a DC table.
-struct DcEntry {
-    uint8_t code_bits;   // length of the Huffman code: 1 to kTableBits; 0 if there is no such code
-    uint8_t total_bits;  // length of the code and the value after it: 1 to 31; 0 if no code fits
-    uint8_t value_bits;  // length of the value after the code: 0 to 15
-};
-
-// Entry of an AC table: one symbol with its value, or two if both and their values fit into kTableBits. Decoding is bound
-// by the time from one lookup to the next, so two symbols cost hardly more than one.
-struct AcEntry {
-    uint8_t code_bits;       // of the first symbol, as above
-    uint8_t value_bits;      // of the first symbol
-    uint8_t first_bits;      // length of the first code and its value: 1 to 31; 0 if no code of up to kTableBits fits
-    uint8_t total_bits;      // length of all codes and values of the entry
-    uint8_t first_advance;   // coefficients from the last one to that of the first symbol: 1 to 16, or kEndOfBlock
-    uint8_t second_advance;  // the same from the first symbol to the second; 0 if there is no second one
-    int16_t second_value;
-};
-static_assert(sizeof(AcEntry) == 8, "a lookup is one 64-bit load, and a table of 1,024 entries takes 8 KiB");
-constexpr uint8_t kEndOfBlock = 128;
-constexpr int kLastCoefficient = 63;
-
-// Entry of an AC table for the next kSkipBits bits of a block whose coefficients are not needed: all codes that fit into
-// these bits with their values, up to the end of the block.
-struct SkipEntry {
-    uint8_t total_bits;  // length of these codes and values: 1 to kSkipBits; 0 if none fits
-    uint8_t advance;  // the coefficients of the values, 1 to 63, plus kEndOfBlock if a code ends the block; or kNoSkip
-};
-constexpr int kSkipBits = 12;
-constexpr uint8_t kNoSkip = 255;  // no code fits
-static_assert(kTableBits <= kSkipBits, "an entry is made from those of kTableBits");
-static_assert(kEndOfBlock + kLastCoefficient < kNoSkip, "an advance has 8 bits");
-static_assert(kTableBits <= kMaxCodeBits, "no code is longer than kMaxCodeBits");
-static_assert(kMaxCodeBits + kMaxDcValueBits <= UINT8_MAX, "the lengths have 8 bits");
-
-struct HuffmanTable {
-    // The two fields of a JHUFF_TBL from which the table was made.
-    UINT8 n_codes[kMaxCodeBits + 1] = {};  // [length]
-    UINT8 symbols[256] = {};
-
-    DcEntry dc_entries[1 << kTableBits] = {};      // used if it is a DC table
-    AcEntry ac_entries[1 << kTableBits] = {};      // used if it is an AC table
-    int32_t code_limit[kMaxCodeBits + 1] = {};     // [length]: the code after the last one, shifted to 16 bits
-    int32_t symbol_offset[kMaxCodeBits + 1] = {};  // [length]: a code plus this is the index of its symbol
-    bool valid = false;                            // by the rules of libjpeg, and read_block can decode it
-
-    bool is_made_from(const JHUFF_TBL& source) const {
-        return !std::memcmp(n_codes, source.bits, sizeof n_codes) &&
-               !std::memcmp(symbols, source.huffval, sizeof symbols);
-    }
-    void make(const JHUFF_TBL& source, bool dc);
-    // Make the entries of an AC table for blocks that are skipped, unless it has them.
-    void make_skips();
-
-    SkipEntry skip_entries[1 << kSkipBits] = {};
-
-  private:
-    // Add second symbols to the entries of an AC table.
-    void pair();
-
-    bool has_skips_ = false;
-};
 
 namespace {
 
@@ -142,68 +72,32 @@ struct BitReader {
         reservoir <<= count;
         n_bits -= count;
     }
-    // The value after a code, 0 if it has no bits. A value whose first bit is 0 is negative (T.81, F.2.2.1).
-    ALWAYS_INLINE int value_after(int code_bits, int value_bits) const {
-        const uint64_t after_code = reservoir << code_bits;
-        const int64_t negative = ~static_cast<int64_t>(after_code) >> 63;
-        const auto magnitude =
-            static_cast<int64_t>((after_code ^ static_cast<uint64_t>(negative)) >> 1 >> (63 - value_bits));
-        return static_cast<int>((magnitude ^ negative) - negative);
-    }
 };
-
-DcEntry dc_entry(int value_bits, int code_bits) {
-    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(code_bits + value_bits),
-            static_cast<uint8_t>(value_bits)};
-}
-
-// A symbol of an AC table is the number of zeros before its value << 4 | value_bits. Without a value it ends the block,
-// except 15 << 4, which is 16 zeros.
-AcEntry ac_entry(int symbol, int code_bits) {
-    const int n_zeros = symbol >> 4, value_bits = symbol & 15;
-    const auto bits = static_cast<uint8_t>(code_bits + value_bits);
-    const auto advance = static_cast<uint8_t>(value_bits || n_zeros == 15 ? n_zeros + 1 : kEndOfBlock);
-    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(value_bits), bits, bits, advance, 0, 0};
-}
-
-// Find a code that is longer than kTableBits; its length is 0 if there is no such code.
-struct LongCode {
-    int symbol = 0, code_bits = 0;
-};
-
-__attribute__((noinline)) LongCode find_long_code(const HuffmanTable& table, uint64_t reservoir) {
-    const auto code = static_cast<int32_t>(reservoir >> (64 - kMaxCodeBits));
-    for (int length = kTableBits + 1; length <= kMaxCodeBits; ++length)
-        if (code < table.code_limit[length])
-            return {table.symbols[(code >> (kMaxCodeBits - length)) + table.symbol_offset[length]], length};
-    return {};
-}
 
 // Decode the DC difference of a block, and add it to `last_dc`. Return false if the data are damaged.
-ALWAYS_INLINE bool read_dc(const HuffmanTable& dc, BitReader& bits, int& last_dc) {
+ALWAYS_INLINE bool read_dc(const DcTable& dc, BitReader& bits, int& last_dc) {
     bits.refill();
-    DcEntry dc_code = dc.dc_entries[bits.peek(kTableBits)];
+    DcEntry dc_code = dc.entries[bits.peek(kTableBits)];
     if (__builtin_expect(!dc_code.total_bits, 0)) {
-        const LongCode code = find_long_code(dc, bits.reservoir);
+        const LongCode code = dc.find_long_code(bits.reservoir);
         if (!code.code_bits) return false;
         dc_code = dc_entry(code.symbol, code.code_bits);
     }
-    last_dc += bits.value_after(dc_code.code_bits, dc_code.value_bits);
+    last_dc += value_after(bits.reservoir, dc_code.code_bits, dc_code.value_bits);
     bits.drop(dc_code.total_bits);
     return last_dc >= INT16_MIN && last_dc <= INT16_MAX;
 }
 
 // The entry of an AC table for the next bits; without bits if there is no code.
-ALWAYS_INLINE AcEntry read_ac(const HuffmanTable& ac, const BitReader& bits) {
-    const AcEntry entry = ac.ac_entries[bits.peek(kTableBits)];
+ALWAYS_INLINE AcEntry read_ac(const AcTable& ac, const BitReader& bits) {
+    const AcEntry entry = ac.entries[bits.peek(kTableBits)];
     if (__builtin_expect(entry.total_bits, 1)) return entry;
-    const LongCode code = find_long_code(ac, bits.reservoir);
+    const LongCode code = ac.find_long_code(bits.reservoir);
     return code.code_bits ? ac_entry(code.symbol, code.code_bits) : AcEntry{};
 }
 
 // Decode a block. Return false if the data are damaged.
-ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, BitReader& bits, int& last_dc,
-                              JCOEF* block) {
+ALWAYS_INLINE bool read_block(const DcTable& dc, const AcTable& ac, BitReader& bits, int& last_dc, JCOEF* block) {
     if (!read_dc(dc, bits, last_dc)) return false;
     const auto store = [block](int k, int value) { block[kZigzag[k]] = static_cast<JCOEF>(value); };
     store(0, last_dc);
@@ -213,7 +107,7 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
         for (int n = 0; n < kLookupsPerRefill; ++n) {
             const AcEntry entry = read_ac(ac, bits);
             if (__builtin_expect(!entry.total_bits, 0)) return false;
-            const int value = bits.value_after(entry.code_bits, entry.value_bits);
+            const int value = value_after(bits.reservoir, entry.code_bits, entry.value_bits);
             const int first = k + entry.first_advance;
             k = first + entry.second_advance;
             // The last coefficient, the end of the block, or damage. There is no branch for the symbol that it is, because
@@ -235,7 +129,7 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
 }
 
 // Read past a block, by the same rules as read_block. Return false if the data are damaged.
-ALWAYS_INLINE bool skip_block(const HuffmanTable& dc, const HuffmanTable& ac, BitReader& bits, int& last_dc) {
+ALWAYS_INLINE bool skip_block(const DcTable& dc, const AcTable& ac, BitReader& bits, int& last_dc) {
     if (!read_dc(dc, bits, last_dc)) return false;
     for (int k = 0;;) {  // the last coefficient that was passed
         bits.refill();
@@ -262,64 +156,6 @@ ALWAYS_INLINE bool skip_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
 }
 
 }  // namespace
-
-void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
-    std::memcpy(n_codes, source.bits, sizeof n_codes);
-    std::memcpy(symbols, source.huffval, sizeof symbols);
-    std::memset(dc_entries, 0, sizeof dc_entries);
-    std::memset(ac_entries, 0, sizeof ac_entries);
-    int n_symbols = 0;
-    for (int length = 1; length <= kMaxCodeBits; ++length) n_symbols += n_codes[length];
-    valid = n_symbols <= 256;
-    int32_t code = 0, index = 0;
-    for (int length = 1; length <= kMaxCodeBits; ++length, code <<= 1) {
-        symbol_offset[length] = index - code;
-        for (int n = 0; n < n_codes[length] && index < 256; ++n, ++code, ++index) {
-            const int value_bits = dc ? symbols[index] : symbols[index] & 15;
-            if (value_bits > (dc ? kMaxDcValueBits : kMaxAcValueBits)) valid = false;
-            if (length > kTableBits) continue;
-            const int free_bits = kTableBits - length, begin = (code << free_bits) & kTableMask;
-            if (dc) std::fill_n(dc_entries + begin, 1 << free_bits, dc_entry(symbols[index], length));
-            else std::fill_n(ac_entries + begin, 1 << free_bits, ac_entry(symbols[index], length));
-        }
-        if (n_codes[length] && code >= 1 << length) valid = false;  // a code of all ones is not allowed
-        code_limit[length] = code << (kMaxCodeBits - length);
-    }
-    if (!dc) pair();
-    has_skips_ = false;
-}
-
-void HuffmanTable::pair() {
-    AcEntry single[1 << kTableBits];
-    std::copy(ac_entries, ac_entries + kTableMask + 1, single);
-    for (int bits = 0; bits <= kTableMask; ++bits) {
-        AcEntry& entry = ac_entries[bits];
-        if (!entry.total_bits || entry.first_advance == kEndOfBlock || entry.first_bits >= kTableBits) continue;
-        const int rest = (bits << entry.first_bits) & kTableMask;  // the bits after the first value, then zeros
-        const AcEntry& second = single[rest];
-        if (!second.total_bits || entry.first_bits + second.first_bits > kTableBits) continue;
-        const BitReader reader{nullptr, uint64_t(rest) << (64 - kTableBits), kTableBits};
-        entry.second_value = static_cast<int16_t>(reader.value_after(second.code_bits, second.value_bits));
-        entry.second_advance = second.first_advance;
-        entry.total_bits = static_cast<uint8_t>(entry.first_bits + second.first_bits);
-    }
-}
-
-void HuffmanTable::make_skips() {
-    if (std::exchange(has_skips_, true)) return;
-    for (int bits = 0; bits < 1 << kSkipBits; ++bits) {
-        int n_bits = 0, advance = 0;
-        while (advance < kEndOfBlock) {
-            const int rest = (bits << n_bits) & ((1 << kSkipBits) - 1);  // the bits after the last value, then zeros
-            const AcEntry& entry = ac_entries[rest >> (kSkipBits - kTableBits)];
-            if (!entry.total_bits || n_bits + entry.first_bits > kSkipBits) break;
-            if (entry.first_advance != kEndOfBlock && advance + entry.first_advance > kLastCoefficient) break;
-            n_bits += entry.first_bits;
-            advance += entry.first_advance;
-        }
-        skip_entries[bits] = {static_cast<uint8_t>(n_bits), n_bits ? static_cast<uint8_t>(advance) : kNoSkip};
-    }
-}
 
 #ifdef RECORDKIT_FAST_HUFFMAN
 void HuffmanScan::install(jpeg_decompress_struct& info) {
@@ -350,35 +186,48 @@ void HuffmanScan::start_input_pass(j_decompress_ptr info) {
     info->entropy->decode_mcu = decode_mcu;
 }
 
+namespace {
+
 // Tables of this thread. They are kept from image to image, because most files of a dataset have the same tables.
-static HuffmanTable& thread_table(int table_class, int number) {
-    thread_local HuffmanTable tables[2][NUM_HUFF_TBLS];  // class 0: DC, class 1: AC
-    return tables[table_class][number];
+struct Tables {
+    DcTable dc[NUM_HUFF_TBLS];
+    AcTable ac[NUM_HUFF_TBLS];
+};
+
+Tables& thread_tables() {
+    thread_local Tables tables;
+    return tables;
 }
 
+// Make one of these tables from that of libjpeg with the same number; return false if the image has to be left to libjpeg.
+template <typename Table>
+bool make_table(Table* tables, JHUFF_TBL* const* sources, int number) {
+    if (number < 0 || number >= NUM_HUFF_TBLS || !sources[number]) return false;
+    Table& table = tables[number];
+    if (!table.is_made_from(*sources[number])) table.make(*sources[number]);
+    return table.valid();
+}
+
+}  // namespace
+
 bool HuffmanScan::make_tables(const jpeg_decompress_struct& info) {
+    Tables& tables = thread_tables();
     for (int n = 0; n < info.comps_in_scan; ++n) {
         const jpeg_component_info& component = *info.cur_comp_info[n];
-        const int numbers[2] = {component.dc_tbl_no, component.ac_tbl_no};
-        for (int table_class = 0; table_class < 2; ++table_class) {
-            const int number = numbers[table_class];
-            if (number < 0 || number >= NUM_HUFF_TBLS) return false;
-            const JHUFF_TBL* source = (table_class ? info.ac_huff_tbl_ptrs : info.dc_huff_tbl_ptrs)[number];
-            if (!source) return false;
-            HuffmanTable& table = thread_table(table_class, number);
-            if (!table.is_made_from(*source)) table.make(*source, table_class == 0);
-            if (!table.valid) return false;
-        }
+        if (!make_table(tables.dc, info.dc_huff_tbl_ptrs, component.dc_tbl_no) ||
+            !make_table(tables.ac, info.ac_huff_tbl_ptrs, component.ac_tbl_no))
+            return false;
     }
     return true;
 }
 
 void HuffmanScan::begin(const jpeg_decompress_struct& info) {
+    Tables& tables = thread_tables();
     n_blocks_ = info.blocks_in_MCU;
     for (int n = 0; n < n_blocks_; ++n) {
         const int number = info.MCU_membership[n];
         const jpeg_component_info& component = *info.cur_comp_info[number];
-        blocks_[n] = {&thread_table(0, component.dc_tbl_no), &thread_table(1, component.ac_tbl_no), number};
+        blocks_[n] = {&tables.dc[component.dc_tbl_no], &tables.ac[component.ac_tbl_no], number};
     }
     payload_next_ = info.src->next_input_byte;
     payload_end_ = payload_next_ + info.src->bytes_in_buffer;
@@ -403,7 +252,7 @@ bool HuffmanScan::skip(jpeg_decompress_struct&) { return false; }
 // Called by libjpeg-turbo for each MCU in order; `blocks` is null for MCUs that it skips.
 boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
-    if (!blocks && !scan.has_skips_) scan.make_skips();
+    if (!blocks && !scan.can_skip_) scan.make_skips();
     if (scan.restart_interval_ && !scan.n_mcus_to_restart_-- && !scan.restart()) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     BitReader bits{scan.next_, scan.reservoir_, scan.n_bits_};
     bool good = true;
@@ -423,7 +272,7 @@ boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
 
 void HuffmanScan::make_skips() {
     for (int n = 0; n < n_blocks_; ++n) blocks_[n].ac->make_skips();
-    has_skips_ = true;
+    can_skip_ = true;
 }
 
 // The interval of the image that this thread decoded last, so that the next one finds memory.

@@ -2,8 +2,7 @@
 //
 // One table lookup decodes a code with the value after it, or two of them, from a 64-bit reservoir. The bytes of a scan
 // are copied without their byte stuffing first, so that a refill of the reservoir is one load without a branch. Damaged
-// data raise libjpeg's error "bad Huffman code", so that decode_jpeg leaves the
-// file to the reference engine.
+// data raise libjpeg's error "bad Huffman code", so that decode_jpeg leaves the file to the reference engine.
 //
 // This class relies on private structures of libjpeg-turbo; huffman.cpp lists them. recordkit.native refuses to run with
 // a library of another version than the headers that this module was compiled with.
@@ -19,6 +18,7 @@
 #include <jpeglib.h>
 
 #include "common.hpp"
+#include "huffman_table.hpp"
 
 // Private structures: some packages of libjpeg-turbo lack this header, and without ELF objects jpeg_version.cpp cannot
 // tell which library runs. libjpeg-turbo's own decoder then decodes the same pixels, more slowly.
@@ -27,8 +27,6 @@
 #endif
 
 namespace recordkit {
-
-struct HuffmanTable;
 
 #ifdef RECORDKIT_FAST_HUFFMAN
 constexpr bool kHasFastHuffman = true;
@@ -57,9 +55,9 @@ class HuffmanScan {
     bool halve_chroma = false;
 
   private:
-    struct Block {         // one block of an MCU
-        HuffmanTable* dc;  // both are this thread's tables, which live as long as the thread
-        HuffmanTable* ac;
+    struct Block {          // one block of an MCU
+        const DcTable* dc;  // both are this thread's tables, which live as long as the thread
+        AcTable* ac;
         int component;
     };
 
@@ -90,7 +88,7 @@ class HuffmanScan {
     int n_blocks_ = 0;
     int last_dc_[MAX_COMPS_IN_SCAN] = {};  // DC value of the previous block of each component
     uint64_t n_mcus_left_ = 0;
-    bool has_skips_ = false;  // the tables have entries for blocks that are skipped
+    bool can_skip_ = false;  // the tables have entries for blocks that are skipped
     unsigned restart_interval_ = 0, n_mcus_to_restart_ = 0;
     int next_restart_number_ = 0;  // 0 to 7
 };
