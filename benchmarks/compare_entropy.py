@@ -33,7 +33,7 @@ def build(program: Path, checkout: Path | None) -> list[str]:
     command = ["g++", "-O3", "-std=c++17", str(PEER), "-o", str(program)]
     if checkout is not None:
         sources = checkout.resolve() / "recordkit" / "native" / "src"
-        command += ["-DRECORDKIT", f"-I{sources}", str(sources / "huffman.cpp")]
+        command += ["-DRECORDKIT", f"-I{sources}", *map(str, sorted(sources.glob("huffman*.cpp")))]
     subprocess.run([*command, "-ljpeg"], check=True)
     return [str(program)]
 

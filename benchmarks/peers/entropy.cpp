@@ -3,7 +3,7 @@
 // processor (rdtsc). Prints JSON: the number of Huffman symbols, the seconds, and the ticks of that clock in a second.
 //
 // Build: g++ -O3 entropy.cpp -ljpeg
-//    or: g++ -O3 -DRECORDKIT -I recordkit/native/src entropy.cpp recordkit/native/src/huffman.cpp -ljpeg
+//    or: g++ -O3 -DRECORDKIT -I recordkit/native/src entropy.cpp recordkit/native/src/huffman*.cpp -ljpeg
 // Usage: entropy EPOCHS FILE.jpg...
 #include <chrono>
 #include <cinttypes>
