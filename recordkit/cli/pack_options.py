@@ -143,19 +143,23 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
             "--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="Filter of --resize."
         ),
         click.option(
-            "--exact", is_flag=True, help="Resize the RGB pixels of JPEGs, not their planes, which is slower."
+            "--exact",
+            is_flag=True,
+            help="With --resize: resize the RGB pixels of JPEGs. The default resizes luma and chroma as they are stored, "
+            "which is faster and differs by a few levels.",
         ),
         click.option("--center-crop", is_flag=True, help="Keep the central square."),
         click.option(
             "--channels",
             type=click.Choice([name for name in _CHANNELS if name]),
             callback=lambda _context, _option, name: _CHANNELS[name],
-            help="3 is RGB, 1 is gray, keep is as stored.  [default: keep]",
+            help="3 is RGB, 1 is gray, keep is as stored.  [default: 3 if image files are re-encoded, otherwise keep]",
         ),
         click.option(
             "--encoding",
             type=click.Choice(ENCODINGS),
-            help="Format of the images; only recordkit reads raw, not MXNet.  [default: as the files]",
+            help="Format of the images; only recordkit reads raw, not MXNet.  [default: jpg if image files are "
+            "re-encoded, otherwise as they are]",
         ),
         quality_option,
         click.option(
