@@ -145,8 +145,8 @@ def plan_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--exact",
             is_flag=True,
-            help="With --resize: resize the RGB pixels of JPEGs. The default resizes luma and chroma as they are stored, "
-            "which is faster and differs by a few levels.",
+            help="With --resize: resize the RGB pixels of JPEGs. The default resizes luma and chroma as they are "
+            "stored, which is faster and differs by a few levels.",
         ),
         click.option("--center-crop", is_flag=True, help="Keep the central square."),
         click.option(
