@@ -15,6 +15,7 @@ from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.peers.window import draw_window, is_mirrored, resized
 from recordkit.bench.workload import Workload
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.formats.images import jpeg_encoding
 
 
 class Spdl:
@@ -27,8 +28,12 @@ class Spdl:
 
     def note(self, workload: Workload) -> str:
         """See `Peer`."""
-        smooths = ", and its resize smooths" if workload.resize or workload.preset == "train" else ""
-        return f"it repeats colours where the JPEG has half their resolution, and others interpolate them{smooths}"
+        remarks = []
+        if _has_reduced_colours(workload):
+            remarks.append("it repeats colours where the JPEG has half their resolution, and others interpolate them")
+        if workload.resize or workload.preset == "train":
+            remarks.append("its resize smooths")
+        return ", and ".join(remarks)
 
     def unavailable_reason(self, workload: Workload) -> str | None:
         """See `Peer`."""
@@ -70,6 +75,13 @@ class Spdl:
 
         ffmpeg = spdl.io.utils.get_ffmpeg_versions()["libavcodec"]
         return {"spdl": version("spdl"), "libavcodec": ".".join(map(str, ffmpeg))}
+
+
+def _has_reduced_colours(workload: Workload) -> bool:
+    """Return whether the first batch has a JPEG whose colours have a lower resolution than its brightness."""
+    with RecordDataset(workload.path(".rec")) as dataset:
+        payloads = (bytes(dataset[index].payload) for index in range(min(len(dataset), workload.batch_size)))
+        return any(jpeg_encoding.read(payload).sampling not in (0, 444) for payload in payloads)
 
 
 class _Plan:
