@@ -21,12 +21,22 @@ main()
 """
 
 
-def child_environment(threads: int) -> dict[str, str]:
-    """Return the environment of a measured process: the user's, with limits on the threads of libraries."""
+def child_environment(threads: int, scratch: str | None = None) -> dict[str, str]:
+    """Return the environment of a measured process.
+
+    Parameters
+    ----------
+    threads : int
+        Limit on the threads of libraries.
+    scratch : str, optional
+        The process makes its temporary files in this folder, because some libraries leave theirs, and none can remove
+        them when it is killed.
+    """
     limits = {"OMP_NUM_THREADS": str(threads), "MXNET_CPU_WORKER_NTHREADS": str(threads)}
     # Threads that spin while they wait take processors from those that work; with them Gluon is 4 to 20 times slower.
     limits |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
-    return os.environ | limits  # noqa: TID251 (a child process inherits the user's environment)
+    folders = {"TMPDIR": scratch} if scratch else {}
+    return os.environ | limits | folders  # noqa: TID251 (a child process inherits the user's environment)
 
 
 class CaseProcess:
@@ -51,7 +61,7 @@ class CaseProcess:
         self._stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`end` closes it)
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM, json.dumps(request), json.dumps(sys.path)],
-            env=child_environment(request["threads"]),
+            env=child_environment(request["threads"], request["workload"]["scratch"]),
             stdin=subprocess.DEVNULL,
             stdout=self._stdout,
             stderr=self._stderr,

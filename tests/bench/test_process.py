@@ -147,6 +147,23 @@ def test_a_process_that_ends_early_is_an_error(rec, tmp_path):
         process.run_turn()
 
 
+def test_what_a_peer_leaves_in_the_folder_of_temporary_files_is_in_the_scratch_folder(rec, tmp_path):
+    (tmp_path / "peers.py").write_text(
+        "import tempfile\n"
+        "from recordkit.bench.peers.recordkit import RecordkitLoader\n"
+        "class Leaving(RecordkitLoader):\n"
+        "    def open(self, *arguments, **options):\n"
+        "        tempfile.mkdtemp(prefix='left-')\n"
+        "        return super().open(*arguments, **options)\n"
+        "leaving = Leaving('python')\n"
+    )
+    request = make_request(rec, f"{tmp_path / 'peers.py'}:leaving")
+    request["workload"]["scratch"] = str(tmp_path)
+    with start_case(request) as process:
+        assert process.error is None
+    assert len(list(tmp_path.glob("left-*"))) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("when", ["running", "stopped"])
 def test_cases_end_with_the_measuring_program(rec, number, when):
