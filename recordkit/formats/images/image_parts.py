@@ -140,7 +140,7 @@ def _check_scans(payload: bytes, first_scan: int) -> None:
 
 def _split_png(payload: bytes) -> ImageParts:
     kept, kept_to, exif = [], 0, b""
-    for n_chunks, (kind, begin, end) in enumerate(_png_chunks(payload), 1):
+    for n_chunks, (kind, begin, end) in enumerate(png_chunks(payload), 1):
         _check_number("chunks", n_chunks, payload)
         is_ancillary = kind[0] & 0x20 and kind.isalpha()
         if not is_ancillary or (kind in _PNG_CHUNKS and _has_right_crc(payload, begin, end)):
@@ -152,10 +152,10 @@ def _split_png(payload: bytes) -> ImageParts:
     return ImageParts(b"".join((*kept, payload[kept_to:])) if kept else payload, exif)
 
 
-def _png_chunks(payload: bytes) -> Iterator[tuple[bytes, int, int]]:
+def png_chunks(payload: bytes | memoryview) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, begin and end of each chunk before IEND, or before a cut."""
     begin = 8
-    while (kind := payload[begin + 4 : begin + 8]) != b"IEND":
+    while (kind := bytes(payload[begin + 4 : begin + 8])) != b"IEND":
         end = begin + 12 + int.from_bytes(payload[begin : begin + 4], "big")
         if end > len(payload):
             return
