@@ -1,4 +1,8 @@
-"""Imports of the modules of a program, which are most of the time that a small command takes."""
+"""Imports of the modules of a program, which are most of the time that a small command takes.
+
+Two measures shorten them, and both change the whole process: Python's collector of garbage never looks at the modules,
+and NumPy starts no threads. So only the programs take them, and not a Python program that calls a command.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,37 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
+from contextvars import ContextVar
 from types import ModuleType
 
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+
+_is_program: ContextVar[bool] = ContextVar("_is_program", default=False)
+
+
+@contextlib.contextmanager
+def as_program() -> Iterator[None]:
+    """Let `import_module` change the process in a block: for ``recordkit`` and ``im2rec``, which are all it runs."""
+    token = _is_program.set(True)
+    try:
+        yield
+    finally:
+        _is_program.reset(token)
+
+
+def import_module(name: str, *, multiplies: bool) -> ModuleType:
+    """Import a module with all that it needs; in a program, by the two measures of this module.
+
+    Parameters
+    ----------
+    name : str
+    multiplies : bool
+        The module is a command that multiplies matrices, or that runs a program that may. NumPy has its threads then.
+    """
+    if name in sys.modules or not _is_program.get():
+        return importlib.import_module(name)
+    with collector_paused(), contextlib.nullcontext() if multiplies else _one_blas_thread():
+        return importlib.import_module(name)
 
 
 @contextlib.contextmanager
@@ -27,21 +59,6 @@ def collector_paused() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
-
-
-def import_module(name: str, *, multiplies: bool) -> ModuleType:
-    """Import a module with all that it needs, and keep Python's collector of garbage away from the result.
-
-    Parameters
-    ----------
-    name : str
-    multiplies : bool
-        The command, or what it calls, multiplies matrices. Otherwise NumPy is imported without threads of its own.
-    """
-    if name in sys.modules:
-        return sys.modules[name]
-    with collector_paused(), contextlib.nullcontext() if multiplies else _one_blas_thread():
-        return importlib.import_module(name)
 
 
 @contextlib.contextmanager

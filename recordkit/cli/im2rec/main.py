@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 
 from recordkit.cli.program import run
-from recordkit.cli.startup import import_module
+from recordkit.cli.startup import as_program, import_module
 
 
 def main() -> None:
     """Run ``im2rec`` with the arguments of the process."""
     arguments = sys.argv[1:]
-    run(lambda: _im2rec(arguments), "im2rec")
+    with as_program():
+        run(lambda: _im2rec(arguments), "im2rec")
 
 
 def _im2rec(arguments: list[str]) -> object:
