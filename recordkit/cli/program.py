@@ -28,7 +28,7 @@ import click
 
 from recordkit.cli.terminal import print_line, print_message
 from recordkit.errors import MissingError, PlanError, RecordkitError, enumerate_some, quoted
-from recordkit.storage.commit import published_sets
+from recordkit.storage.published_sets import published_sets
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 

@@ -21,9 +21,9 @@ from recordkit.dataset.whole_records import known_positions
 from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats.byte_source import open_source
 from recordkit.formats.signatures import open_records
+from recordkit.open_files import allow_open_files
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.open_files import allow_open_files
 from recordkit.storage.remote.lookup import forget_lists
 from recordkit.storage.remote.settings import current, using
 from recordkit.storage.search import find_sets

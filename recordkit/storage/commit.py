@@ -14,20 +14,16 @@ In both cases the staging folder must give nobody a right to write that its pare
 
 A commit that is not believed or not understood is ignored with a warning: readers take the files at the final names,
 which are all old or all new at any time, and the next pack moves the folder aside.
-
-`published_sets` tells a program what it has published.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
-from contextvars import ContextVar
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -54,39 +50,6 @@ _OWN_NAMES = (COMMIT, PENDING, HOLDER, OLD_FOLDER)
 _MAX_BYTES = 1 << 22
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _EXPECTED = "the list of files of a pack that was cut short"
-
-published: ContextVar[list[Path] | None] = ContextVar("published", default=None)
-"""The list that a `Staging` adds its prefix to; None outside `published_sets`."""
-
-
-@contextlib.contextmanager
-def published_sets() -> Iterator[list[Path]]:
-    """Collect what is published in a block, so that a program that is interrupted can say what it has written.
-
-    A block inside another one has a list of its own, and the outer list does not get its prefixes. Neither do sets that
-    other threads publish.
-
-    Returns
-    -------
-    prefixes : list of Path
-        It grows in the block by the prefix of each `Staging` that is made there and publishes.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from recordkit.storage.staging import Staging
-    >>> with published_sets() as prefixes, Staging(Path(tempfile.mkdtemp(), "train")) as staging:
-    ...     staging.create("train.rec").close()
-    ...     staging.commit()
-    >>> [prefix.name for prefix in prefixes]
-    ['train']
-    """
-    prefixes: list[Path] = []
-    token = published.set(prefixes)
-    try:
-        yield prefixes
-    finally:
-        published.reset(token)
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,11 @@ from recordkit.storage.commit import (
     PENDING,
     can_be_staged,
     pack_commit,
-    published,
     read_commit,
     staging_folder,
 )
 from recordkit.storage.locks import FolderLock
+from recordkit.storage.published_sets import published_prefixes
 from recordkit.storage.refusals import WayOut, refusal
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
 from recordkit.storage.replacement import is_folder, make_folders, remove_folders
@@ -61,7 +61,7 @@ class _Claim:
     pid: int = field(default_factory=os.getpid)
     has_published: bool = False
     # The list of the block in which the Staging was made; the one that is dropped may be in another block.
-    published: list[Path] | None = field(default_factory=published.get)
+    published: list[Path] | None = field(default_factory=published_prefixes.get)
 
     def note_published(self) -> None:
         self.has_published = True

@@ -150,7 +150,7 @@ def test_more_shards_than_files_may_be_open(shards, works, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(open_files, "_fits", lambda _n, _limit: False)
         advice(
-            "storage/open_files.py",
+            "open_files.py",
             "let root raise that of this shell with 'prlimit --pid $$ --nofile={}', or merge some files after the "
             "others with 'recordkit merge'",
             text_of(lambda: n_samples(shards)),

@@ -18,7 +18,8 @@ from storage.faults import publish, publish_folder, recover
 from recordkit.errors import InUseError, PublishError
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES
-from recordkit.storage.staging import Staging, _describe_unless_empty, published_sets
+from recordkit.storage.published_sets import published_sets
+from recordkit.storage.staging import Staging, _describe_unless_empty
 
 
 def names_of(*sets, suffixes=(".rec", ".idx", ".lst", ".json")):

@@ -37,7 +37,7 @@ from recordkit.cli.options import examples, output_options, parse_duration, pars
 from recordkit.cli.pack_options import root_option
 from recordkit.cli.program import TerminationSignal
 from recordkit.errors import PlanError
-from recordkit.storage.commit import published_sets
+from recordkit.storage.published_sets import published_sets
 from recordkit.storage.replacement import write_atomically
 from recordkit.storage.staging import check_folder
 from recordkit.upkeep.look.destination import PAGE_SUFFIXES

@@ -19,8 +19,8 @@ from recordkit.cli.program import TerminationSignal
 from recordkit.cli.training.display import Display
 from recordkit.cli.training.options import PERFORMANCE, training_options
 from recordkit.errors import InUseError, NotFoundError, PlanError, RecordkitError, quoted
-from recordkit.storage.commit import published_sets
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.published_sets import published_sets
 from recordkit.storage.remote.urls import is_url
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.compatibility import check_prerequisites

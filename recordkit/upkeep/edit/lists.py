@@ -17,8 +17,8 @@ from recordkit.dataset.keys import KeyLookup
 from recordkit.errors import FormatError
 from recordkit.formats import lst
 from recordkit.formats.list_lines import ListLines, TextParts, join
+from recordkit.open_files import allow_open_files
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.open_files import allow_open_files
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.labels.arrays import Labels
 
