@@ -13,8 +13,8 @@ def importer(package: str, modules: Mapping[str, str]) -> Callable[[str], object
     package : str
         Name of the package.
     modules : mapping of str to str
-        The module of each public name. No module of the package itself may have the name of another object in it,
-        because its import would replace that object.
+        The module of each public name. No module of the package may have one of these names: Python stores a module
+        that it imports under its name in the package, where it would replace the public object.
 
     Examples
     --------

@@ -159,8 +159,9 @@ def test_public_names_are_imported_from_the_modules_that_type_checkers_see(packa
     block = next(node for node in tree.body if isinstance(node, ast.If))
     imports = {alias.name: node.module for node in block.body for alias in node.names}
     assert imports == package._MODULES
-    imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert {*imports, *imported} - {"TYPE_CHECKING", "importer"} == set(package.__all__)
+    aliases = [alias for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    reachable = {*imports, *(alias.asname or alias.name for alias in aliases)}
+    assert reachable - {"TYPE_CHECKING", "_importer"} == set(package.__all__)
     assert all(hasattr(package, name) for name in package.__all__)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recordkit.errors import MissingError
-from recordkit.public_names import importer
+from recordkit.public_names import importer as _importer
 
 if TYPE_CHECKING:
     from recordkit.cluster.decode import Decode
@@ -40,7 +40,7 @@ _MODULES = {
 __all__ = ["Decode", "duplicates", "export", "pack", "rank", "read", "stats", "verify", "write"]
 
 
-_import_name = importer(__name__, _MODULES)
+_import_name = _importer(__name__, _MODULES)
 
 
 def __getattr__(name: str) -> object:

@@ -34,7 +34,7 @@ A name is imported at its first use, because making all these classes takes 10 m
 
 from typing import TYPE_CHECKING
 
-from recordkit.public_names import importer
+from recordkit.public_names import importer as _importer
 
 if TYPE_CHECKING:
     from recordkit.transforms.affine import RandomAffine, RandomAspect, RandomRotation, RandomScale, RandomShear
@@ -109,7 +109,7 @@ _MODULES = {
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = importer(__name__, _MODULES)
+    __getattr__ = _importer(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -6,7 +6,7 @@ name of one: its import would replace a function of that name.
 
 from typing import TYPE_CHECKING
 
-from recordkit.public_names import importer
+from recordkit.public_names import importer as _importer
 
 if TYPE_CHECKING:
     from recordkit.upkeep.check.report import Problem, VerifyReport
@@ -122,7 +122,7 @@ _MODULES = {
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = importer(__name__, _MODULES)
+    __getattr__ = _importer(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:
