@@ -55,7 +55,7 @@ COMMANDS: dict[str, str] = {
 }
 
 # Commands that multiply matrices, or run programs that may.
-_MULTIPLYING = ("bench", "train", "eval", "predict", "mxnet")
+_MATRIX_COMMANDS = ("bench", "train", "eval", "predict", "mxnet")
 
 
 class LazyGroup(Group):
@@ -71,7 +71,7 @@ class LazyGroup(Group):
             return None
         name = cmd_name.replace("-", "_")
         module = f"recordkit.cli.commands.{name}_" if keyword.iskeyword(name) else f"recordkit.cli.commands.{name}"
-        command: click.Command = import_module(module, multiplies=cmd_name in _MULTIPLYING).command
+        command: click.Command = import_module(module, multiplies=cmd_name in _MATRIX_COMMANDS).command
         return command
 
     def resolve_command(

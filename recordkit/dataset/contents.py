@@ -74,8 +74,8 @@ def content_kind(content: bytes | memoryview) -> str:
 def find_other_records(files: Fileset, *, limit: int | None = None) -> OtherRecords | None:
     """Look whether a file has no images.
 
-    Files of images are read up to the first one, other files completely, or up to a damage, unless a description says
-    that they are images.
+    A file is read up to its first image, or completely if it has none, or up to a damage. A file that PREFIX.json
+    describes has images, because recordkit packs nothing else; then one record with a header is enough.
 
     Parameters
     ----------

@@ -74,7 +74,8 @@ class FileInfo:
         Number of records per image format, or kind of another content; "empty" counts the records without an image.
     mean_image_bytes : float
     first_shape : tuple of int, or None
-        (H, W, C) of the first image whose header is whole.
+        (H, W, C) of the first image whose shape can be found: in the header of a JPEG and of most PNGs, otherwise by
+        decoding the image. None if there is none.
     exact_labels : bool
     classes : dict of str to int, or None
     companions : dict of str to bool
