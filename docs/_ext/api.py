@@ -57,6 +57,7 @@ ROOMS = (
     "recordkit.cluster",
     "recordkit.native",
     "recordkit.memory",
+    "recordkit.open_files",
     "recordkit.threads",
     "recordkit.public_names",
     "recordkit.arguments",
