@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import recordkit
+import recordkit.cluster
 import recordkit.transforms
 import recordkit.upkeep
 from recordkit import codec, errors
@@ -163,6 +164,10 @@ def test_public_names_are_imported_from_the_modules_that_type_checkers_see(packa
     reachable = {*imports, *(alias.asname or alias.name for alias in aliases)}
     assert reachable - {"TYPE_CHECKING", "_importer"} == set(package.__all__)
     assert all(hasattr(package, name) for name in package.__all__)
+
+
+def test_no_package_shows_the_function_that_imports_its_names():
+    assert not [package for package in (*LAZY, recordkit.cluster) if "importer" in vars(package)]
 
 
 @pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
