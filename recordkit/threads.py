@@ -1,4 +1,4 @@
-"""Threads: how many to use, a parallel map with ordered results and bounded memory, and a thread for single calls."""
+"""Threads: how many to use, and a parallel map with ordered results and bounded memory."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ class ThreadedMap(Iterator[_Result]):
         self._n_threads = 0 if n_threads == 1 and not ahead else n_threads
         self._n_ahead = n_ahead or 2 * n_threads
         self._stopped = bytearray(1) if stopped is None else stopped
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._window: deque[_Job] = deque()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._window: deque[Job] = deque()
         self._threads: list[Thread] = []
         self._pid = os.getpid()
         self._items = iter(items)
@@ -144,12 +144,12 @@ class ThreadedMap(Iterator[_Result]):
         return result
 
     def _submit(self, item: Any) -> None:
-        job = _Job(self._function, item)
+        job = Job(self._function, item)
         self._window.append(job)
         self._queue.put(job)
         if len(self._threads) < self._n_threads:
             # A daemon, because `_close_all` joins the threads when the program ends.
-            thread = Thread(target=_run_jobs, args=(self._queue, self._stopped), name="recordkit", daemon=True)
+            thread = Thread(target=run_jobs, args=(self._queue, self._stopped), name="recordkit", daemon=True)
             self._threads.append(thread)  # before the start, which Ctrl-C may interrupt
             _all_threads.add(thread)
             try:
@@ -159,7 +159,7 @@ class ThreadedMap(Iterator[_Result]):
                 self._n_threads = len(self._threads)
                 if not self._threads:
                     self._queue.get_nowait()
-                    _run_job(job)
+                    run_job(job)
 
     def close(self) -> None:
         """Discard the items that have not been started, and wait for the others. A second call does nothing."""
@@ -191,63 +191,6 @@ class ThreadedMap(Iterator[_Result]):
         self._queue.put(None)
 
 
-class SideThread:
-    """A thread that makes one call while its owner does something else.
-
-    It starts with the first call. If the system has no more threads, the owner makes the calls.
-
-    Examples
-    --------
-    >>> side, squares = SideThread(), []
-    >>> with side.calling(squares.append, 9):
-    ...     pass  # something else
-    >>> squares
-    [9]
-    >>> side.close()
-    """
-
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._thread: Thread | None = None
-
-    @contextlib.contextmanager
-    def calling(self, function: Callable[[_Item], object], item: _Item) -> Iterator[None]:
-        """Call ``function(item)`` during the ``with`` block, which waits for the end and raises the call's error."""
-        job = _Job(function, item)
-        if self._start():
-            self._queue.put(job)
-        else:
-            _run_job(job)
-        try:
-            yield
-        finally:
-            job.done.acquire()
-        if job.error is not None:
-            raise job.error
-
-    def _start(self) -> bool:
-        """Start the thread if it does not run; return False if none can be started."""
-        if self._thread is None:
-            # A daemon: the program may end without a call of `close`.
-            thread = Thread(target=_run_jobs, args=(self._queue, bytearray(1)), name="recordkit", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the system has no more threads
-                return False
-            self._thread = thread
-        return True
-
-    def close(self) -> None:
-        """End the thread. A second call does nothing."""
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-            self._thread = None
-
-    def __del__(self) -> None:
-        self._queue.put(None)
-
-
 def is_stopped() -> bool:
     """Tell whether the map for which this thread works was closed, so that nobody waits for the result.
 
@@ -265,7 +208,7 @@ def _join(thread: Thread) -> None:
         thread.join()
 
 
-class _Job:
+class Job:
     """One call of the function. The lock `done` is released when it has finished."""
 
     __slots__ = ("done", "error", "function", "item", "result")
@@ -279,19 +222,20 @@ class _Job:
         self.done.acquire()
 
 
-def _run_jobs(queue: SimpleQueue[_Job | None], stopped: bytearray) -> None:
+def run_jobs(queue: SimpleQueue[Job | None], stopped: bytearray) -> None:
     """Run jobs until None arrives. An idle thread keeps no reference to a job, whose function may own the map."""
     _of_thread.stopped = stopped
     while (job := queue.get()) is not None:
-        _run_job(job)
+        run_job(job)
         del job
     queue.put(None)  # for the next thread
 
 
-def _run_job(job: _Job) -> None:
+def run_job(job: Job) -> None:
+    """Make the call of a job, and keep its result or its error."""
     try:
         job.result = job.function(job.item)
-    except BaseException as error:  # noqa: BLE001 (raised by ThreadedMap.__next__)
+    except BaseException as error:  # noqa: BLE001 (whoever waits for the job raises it)
         job.error = error
     job.done.release()
 

@@ -1,4 +1,4 @@
-"""The number of threads, ThreadedMap and SideThread."""
+"""The number of threads, and ThreadedMap."""
 
 import gc
 import os
@@ -10,7 +10,7 @@ import time
 import pytest
 
 from recordkit.errors import PlanError
-from recordkit.threads import MAX_THREADS, SideThread, ThreadedMap, count_threads
+from recordkit.threads import MAX_THREADS, ThreadedMap, count_threads
 
 
 def running_threads():
@@ -219,35 +219,3 @@ def test_a_function_is_told_that_nobody_waits_any_more():
         results._submit(0)
         wait_until(lambda: n_steps)
     assert len(n_steps) < 10_000 and not running_threads()
-
-
-def test_a_side_thread_works_while_its_owner_does():
-    side, owner_works = SideThread(), threading.Event()
-    with side.calling(owner_works.wait, 10):
-        owner_works.set()
-    results = []
-    with side.calling(results.append, 1):
-        pass
-    assert results == [1]
-    side.close()
-    side.close()
-
-
-def test_a_side_thread_raises_the_error_of_its_call_after_the_block():
-    side, steps = SideThread(), []
-    with pytest.raises(ZeroDivisionError), side.calling(lambda n: 1 / n, 0):
-        steps.append("block")
-    with pytest.raises(KeyError, match="block"), side.calling(steps.append, "call"):
-        raise KeyError("block")
-    assert steps == ["block", "call"]
-    side.close()
-
-
-def test_without_a_side_thread_the_owner_makes_the_call(monkeypatch):
-    def refuse(_thread):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    callers = []
-    with SideThread().calling(lambda _: callers.append(threading.current_thread()), None):
-        assert callers == [threading.current_thread()]

@@ -19,11 +19,11 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.side_thread import SideThread
 from recordkit.storage import manifest as manifests
 from recordkit.storage.description import set_id
 from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging, as_publish_error
-from recordkit.threads import SideThread
 from recordkit.version import __version__
 
 # Files whose size and SHA-256 the description has, and its key for them.
@@ -237,8 +237,9 @@ def write_manifest(
 # A system call writes at most this much. For larger pieces Linux takes larger pages for its cache, which a virtual
 # machine may have to fetch from its host first: there, pieces of 1 MiB took two to three times as long.
 _WRITE_BYTES = 1 << 16
-# Larger pieces are hashed by another thread while they are written, which takes as long. Handing one over takes as long
-# as hashing some kB.
+# Pieces of this size and more are hashed by another thread while this one writes them; to hash them takes about as long
+# as to write them. Smaller pieces are hashed and then written by one thread: to wake the other and to wait for it
+# takes as long as to hash some kB, so the other would save little.
 _SHARED_BYTES = 1 << 17
 # Start write-back every 8 MiB, so that the final fsync is short.
 _WRITE_BACK_BYTES = 1 << 23
@@ -286,8 +287,10 @@ class _HashingFile:
         self._write_back_end = self._n_bytes
 
     def close(self) -> None:
-        self._side_thread.close()
-        self._file.close()
+        try:
+            self._side_thread.close()
+        finally:  # Ctrl-C may end the wait for the thread
+            self._file.close()
 
     def facts(self) -> dict[str, Any]:
         return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}

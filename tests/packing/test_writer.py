@@ -103,3 +103,15 @@ def test_large_pieces_are_hashed_by_another_thread_while_they_are_written(monkey
     file.close()
     assert threads[0] is threads[2] is not threading.current_thread() is threads[1]
     assert not threads[0].is_alive()
+
+
+def test_a_file_is_closed_even_if_the_wait_for_its_thread_is_interrupted(monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    raw = io.BytesIO()
+    file = set_files._HashingFile(raw)
+    monkeypatch.setattr(file._side_thread, "close", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        file.close()
+    assert raw.closed
