@@ -1,4 +1,4 @@
-"""Threads: how many to use, and a parallel map with ordered results and bounded memory."""
+"""Threads: how many to use, a lock of each process, and a parallel map with ordered results and bounded memory."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from numbers import Integral
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread, local
+from threading import Lock, RLock, Thread, local
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -68,6 +69,19 @@ def _cgroup_cpus() -> int:
         return -(-int(quota) // int(period))
     except (OSError, ValueError):  # no version 2 control group, or quota "max"
         return 1 << 16
+
+
+class ProcessLock:
+    """A lock of which a forked process makes its own, because a thread that it does not have may hold the other one."""
+
+    def __init__(self) -> None:
+        self._lock, self._process = RLock(), os.getpid()
+
+    def get(self) -> AbstractContextManager[bool]:
+        """Return the lock of this process."""
+        if self._process != os.getpid():
+            self._lock, self._process = RLock(), os.getpid()
+        return self._lock
 
 
 class ThreadedMap(Iterator[_Result]):

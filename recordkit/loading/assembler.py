@@ -27,14 +27,16 @@ from recordkit.loading.probe import BatchFormat
 from recordkit.loading.timing import Timing
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.sampler import BatchIndices, Sampler
+from recordkit.threads import ProcessLock
 
 # Bytes per work item. Small batches are grouped, because scheduling an item costs as much as loading 50 digits, and
 # the threads schedule one at a time.
 _ITEM_BYTES = 1 << 22
 _MAX_BATCHES_PER_ITEM = 64
-# Samples whose indices are computed together. For a batch of 64 that takes as long as for 2,000, and one thread at a
-# time does it.
+# Samples whose indices are computed together, at least those of one work item: for a batch of 64 that takes as long as
+# for 2,000. One thread computes them, and those that need the same ones wait for it.
 _N_DRAWN = 1 << 12
+# A block is kept while threads load its work items; one of a single work item is not needed again.
 _N_BLOCKS_KEPT = 4
 # Work items whose batches the caller has: those of the last one, and those of the next one that `next` returns.
 _N_ITEMS_TAKEN = 2
@@ -117,7 +119,8 @@ class BatchAssembler:
         self.batches_per_item, self.n_items_ahead = _choose_items(self.memory, batch_bytes, n_threads)
         n_items_drawn = max(1, _N_DRAWN // (self.batches_per_item * sampler.batch_size))
         self._n_drawn = n_items_drawn * self.batches_per_item
-        self._draw = lru_cache(maxsize=_N_BLOCKS_KEPT)(sampler.batches)
+        self._draw = lru_cache(maxsize=_N_BLOCKS_KEPT if n_items_drawn > 1 else 0)(sampler.batches)
+        self._draw_lock = ProcessLock()
         self._pool = ArrayPool(item.dtype, n_kept=self.n_items_ahead + _N_ITEMS_TAKEN)
         budget = _image_budget(self.memory, batch_bytes, n_threads)
         self.engine = choose_engine(options.engine)(dataset, batch_format.plan, item, budget)
@@ -168,7 +171,8 @@ class BatchAssembler:
         """Return the batches of a work item, which are computed together with those of the next items."""
         first = numbers[0] // self._n_drawn * self._n_drawn
         n = min(self._n_drawn, self._sampler.n_batches(start=start) - first)
-        block = self._draw(epoch, first, n, start=start)
+        with self._draw_lock.get():
+            block = self._draw(epoch, first, n, start=start)
         return block[numbers[0] - first : numbers[-1] + 1 - first]
 
     def _divide(

@@ -6,9 +6,7 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from threading import RLock
 from typing import NamedTuple
 from weakref import ref
 
@@ -20,7 +18,7 @@ from recordkit.loading.remote.read_ahead import ReadAhead
 from recordkit.loading.timing import Timing, count_disk_reads
 from recordkit.sampling.sampler import Sampler
 from recordkit.storage.remote.cache.next_use import UsePlan
-from recordkit.threads import ThreadedMap
+from recordkit.threads import ProcessLock, ThreadedMap
 
 
 class EpochParts(NamedTuple):
@@ -69,19 +67,6 @@ class EpochProgress:
     is_begun: bool = False
     is_finished: bool = False
     find_threads: Callable[[], ThreadedMap[LoadedBatches] | None] = lambda: None
-
-
-class ProcessLock:
-    """A lock of which a forked process makes its own, because a thread that it does not have may hold the other one."""
-
-    def __init__(self) -> None:
-        self._lock, self._process = RLock(), os.getpid()
-
-    def get(self) -> AbstractContextManager[bool]:
-        """Return the lock of this process."""
-        if self._process != os.getpid():
-            self._lock, self._process = RLock(), os.getpid()
-        return self._lock
 
 
 class EpochBatches(Iterator[Batch]):

@@ -14,14 +14,14 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError, enumerate_some, plural, quoted, with_places
 from recordkit.loading.assembler import BadSample, BatchAssembler
 from recordkit.loading.batch import Batch
-from recordkit.loading.epoch import EpochBatches, EpochParts, EpochProgress, ProcessLock
+from recordkit.loading.epoch import EpochBatches, EpochParts, EpochProgress
 from recordkit.loading.options import LoaderOptions, check_names
 from recordkit.loading.probe import BatchFormat, find_batch_format
 from recordkit.loading.remote.fetching import plan_uses
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.state import LoaderState, check_epoch
-from recordkit.threads import count_threads
+from recordkit.threads import ProcessLock, count_threads
 
 
 class Loader:

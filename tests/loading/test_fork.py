@@ -4,10 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from images import write
+
+import recordkit as rk
+from recordkit.codec import encode
+from recordkit.loading import assembler
+from recordkit.sampling.sampler import Sampler
 
 ROOT = Path(__file__).parents[2]
 N_CHILDREN = 25
@@ -51,3 +58,32 @@ def test_a_child_that_is_forked_while_threads_load_waits_for_none_of_them(tmp_pa
             os.killpg(process.pid, signal.SIGKILL)  # and the children that wait
             process.communicate()
     assert output == "0\n"
+
+
+def test_a_process_that_is_forked_while_a_thread_computes_an_order_loads_the_epoch(tmp_path, monkeypatch):
+    path = write(tmp_path / "dots.rec", [encode(np.zeros((2, 2, 1), np.uint8), "raw")] * 40)
+    parent, calls, begun, forked, original = os.getpid(), [], threading.Event(), threading.Event(), Sampler.batches
+
+    def batches(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 2 and os.getpid() == parent:
+            begun.set()
+            forked.wait(60)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(Sampler, "batches", batches)
+    monkeypatch.setattr(assembler, "_MAX_BATCHES_PER_ITEM", 1)
+    monkeypatch.setattr(assembler, "_N_DRAWN", 1)
+    with rk.Loader(path, batch_size=4, threads=2, engine="python") as loader:
+        next(iter(loader))
+        begun.wait(60)
+        child = os.fork()
+        if not child:
+            signal.alarm(60)  # ends the child if it waits for ever
+            n_batches = 0
+            try:
+                n_batches = len(list(loader))
+            finally:
+                os._exit(n_batches)
+        forked.set()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 10

@@ -8,6 +8,7 @@ import pickle
 import re
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -681,6 +682,7 @@ def test_the_order_of_many_large_batches_is_computed_at_once(tmp_path, engine, m
 
     def batches(sampler, *arguments, **options):
         calls.append(arguments)
+        time.sleep(0.05)  # the other threads ask for the same block meanwhile
         return original(sampler, *arguments, **options)
 
     original = Sampler.batches
@@ -692,9 +694,25 @@ def test_the_order_of_many_large_batches_is_computed_at_once(tmp_path, engine, m
         shuffle=True,
         channels=3,
         transforms=[rk.Resize(60)],
-        threads=2,
+        threads=8,
         engine=engine,
     ) as loader:
         indices = np.concatenate([batch.index for batch in loader])
     assert indices.tolist() == Shuffled(5000).indices(0, np.arange(5000)).tolist()
-    assert len(calls) <= 4  # two blocks, which two threads may compute at the same time
+    assert len(calls) == 2  # blocks of 19 and 5 batches
+
+
+def test_the_order_of_a_work_item_is_not_kept_if_no_other_needs_it(tmp_path, engine, monkeypatch):
+    path = write(tmp_path / "dots.rec", [encode(np.zeros((1, 1, 1), np.uint8), "raw")] * 5000)
+    blocks = []
+
+    def batches(sampler, *arguments, **options):
+        block = original(sampler, *arguments, **options)
+        blocks.append(weakref.ref(block[0].positions.base))
+        return block
+
+    original = Sampler.batches
+    monkeypatch.setattr(Sampler, "batches", batches)
+    with rk.Loader(path, batch_size=4097, threads=1, engine=engine) as loader:
+        list(loader)
+        assert blocks and not any(block() is not None for block in blocks)
