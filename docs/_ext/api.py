@@ -59,6 +59,7 @@ ROOMS = (
     "recordkit.memory",
     "recordkit.open_files",
     "recordkit.threads",
+    "recordkit.side_thread",
     "recordkit.public_names",
     "recordkit.arguments",
     "recordkit.errors",
