@@ -88,12 +88,15 @@ ALWAYS_INLINE bool read_dc(const DcTable& dc, BitReader& bits, int& last_dc) {
     return last_dc >= INT16_MIN && last_dc <= INT16_MAX;
 }
 
-// The entry of an AC table for the next bits; without bits if there is no code.
-ALWAYS_INLINE AcEntry read_ac(const AcTable& ac, const BitReader& bits) {
-    const AcEntry entry = ac.entries[bits.peek(kTableBits)];
-    if (__builtin_expect(entry.total_bits, 1)) return entry;
-    const LongCode code = ac.find_long_code(bits.reservoir);
-    return code.code_bits ? ac_entry(code.symbol, code.code_bits) : AcEntry{};
+// Set `entry` to that of an AC table for the next bits. Return false if there is no such code.
+ALWAYS_INLINE bool find_ac(const AcTable& ac, const BitReader& bits, AcEntry& entry) {
+    entry = ac.entries[bits.peek(kTableBits)];
+    if (__builtin_expect(!entry.total_bits, 0)) {
+        const LongCode code = ac.find_long_code(bits.reservoir);
+        if (!code.code_bits) return false;
+        entry = ac_entry(code.symbol, code.code_bits);
+    }
+    return true;
 }
 
 // Decode a block. Return false if the data are damaged.
@@ -105,8 +108,8 @@ ALWAYS_INLINE bool read_block(const DcTable& dc, const AcTable& ac, BitReader& b
     for (;;) {
         bits.refill();
         for (int n = 0; n < kLookupsPerRefill; ++n) {
-            const AcEntry entry = read_ac(ac, bits);
-            if (__builtin_expect(!entry.total_bits, 0)) return false;
+            AcEntry entry;
+            if (!find_ac(ac, bits, entry)) return false;
             const int value = value_after(bits.reservoir, entry.code_bits, entry.value_bits);
             const int first = k + entry.first_advance;
             k = first + entry.second_advance;
@@ -147,8 +150,8 @@ ALWAYS_INLINE bool skip_block(const DcTable& dc, const AcTable& ac, BitReader& b
         }
         // One symbol, which may be long, be the last coefficient, or be damaged.
         bits.refill();
-        const AcEntry entry = read_ac(ac, bits);
-        if (__builtin_expect(!entry.total_bits, 0)) return false;
+        AcEntry entry;
+        if (!find_ac(ac, bits, entry)) return false;
         bits.drop(entry.first_bits);
         k += entry.first_advance;
         if (k >= kLastCoefficient) return k == kLastCoefficient || !entry.value_bits;

@@ -11,18 +11,6 @@ constexpr int kTableMask = (1 << kTableBits) - 1, kSkipMask = (1 << kSkipBits) -
 
 }  // namespace
 
-DcEntry dc_entry(int value_bits, int code_bits) {
-    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(code_bits + value_bits),
-            static_cast<uint8_t>(value_bits)};
-}
-
-AcEntry ac_entry(int symbol, int code_bits) {
-    const int n_zeros = symbol >> 4, value_bits = symbol & 15;
-    const auto bits = static_cast<uint8_t>(code_bits + value_bits);
-    const auto advance = static_cast<uint8_t>(value_bits || n_zeros == 15 ? n_zeros + 1 : kEndOfBlock);
-    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(value_bits), bits, bits, advance, 0, 0};
-}
-
 bool HuffmanCodes::is_made_from(const JHUFF_TBL& source) const {
     return !std::memcmp(n_codes_, source.bits, sizeof n_codes_) &&
            !std::memcmp(symbols_, source.huffval, sizeof symbols_);

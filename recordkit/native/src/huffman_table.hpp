@@ -59,10 +59,19 @@ inline int value_after(uint64_t bits, int code_bits, int value_bits) {
     return static_cast<int>((magnitude ^ negative) - negative);
 }
 
-DcEntry dc_entry(int value_bits, int code_bits);
+inline DcEntry dc_entry(int value_bits, int code_bits) {
+    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(code_bits + value_bits),
+            static_cast<uint8_t>(value_bits)};
+}
+
 // A symbol of an AC table is the number of zeros before its value << 4 | value_bits. Without a value it ends the block,
 // except 15 << 4, which is 16 zeros.
-AcEntry ac_entry(int symbol, int code_bits);
+inline AcEntry ac_entry(int symbol, int code_bits) {
+    const int n_zeros = symbol >> 4, value_bits = symbol & 15;
+    const auto bits = static_cast<uint8_t>(code_bits + value_bits);
+    const auto advance = static_cast<uint8_t>(value_bits || n_zeros == 15 ? n_zeros + 1 : kEndOfBlock);
+    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(value_bits), bits, bits, advance, 0, 0};
+}
 
 // A code that is longer than kTableBits; its length is 0 if there is no such code.
 struct LongCode {
