@@ -70,7 +70,7 @@ uint64_t jpeg_bytes(Span file, int channels) {
             frame.width * frame.height * (decoded + (is_copied ? std::max(decoded, wanted) : 0));
         const bool keeps_coefficients = frame.progressive || segment.data[0] < frame.n_components;
         return image_bytes + (keeps_coefficients ? frame.coefficient_bytes : 0) +
-               kRowBuffers * frame.width * frame.n_components + file.size;  // HuffmanScan copies the scan
+               kRowBuffers * frame.width * frame.n_components;
     }
     return 0;
 }

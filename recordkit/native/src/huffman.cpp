@@ -44,10 +44,6 @@ static_assert(kLookupsPerRefill * (kMaxCodeBits + kMaxAcValueBits) <= kRefilledB
 static_assert(kSkipsPerRefill * kSkipBits <= kRefilledBits, "one refill serves the lookups of a skipped block");
 static_assert(kMaxCodeBits + kMaxDcValueBits <= kRefilledBits, "one refill serves any DC difference");
 
-// Zeros after an interval: what an MCU can read beyond the end before decode_mcu sees it.
-constexpr int kBlockBits = 64 * (kMaxCodeBits + kMaxDcValueBits);
-constexpr size_t kPadding = D_MAX_BLOCKS_IN_MCU * kBlockBits / 8 + sizeof(uint64_t);
-
 // The position in a scan, copied from HuffmanScan so that it stays in registers while an MCU is decoded.
 //
 //     reservoir   63                    64 - n_bits                                   0
@@ -234,13 +230,15 @@ void HuffmanScan::begin(const jpeg_decompress_struct& info) {
     }
     payload_next_ = info.src->next_input_byte;
     payload_end_ = payload_next_ + info.src->bytes_in_buffer;
-    copy_interval();
+    begin_interval();
     n_mcus_left_ = uint64_t(info.MCUs_per_row) * info.MCU_rows_in_scan;
     restart_interval_ = n_mcus_to_restart_ = info.restart_interval;
 }
 
 bool HuffmanScan::skip(jpeg_decompress_struct& info) {
     if (!n_blocks_) return false;
+    if (n_mcus_left_ * static_cast<uint64_t>(n_blocks_) >= kSkipsThatPay)
+        for (int n = 0; n < n_blocks_; ++n) blocks_[n].ac->make_skips();
     while (n_mcus_left_) decode_mcu(&info, nullptr);
     info.inputctl->finish_input_pass(&info);
     info.output_scanline = info.output_height;
@@ -255,15 +253,15 @@ bool HuffmanScan::skip(jpeg_decompress_struct&) { return false; }
 // Called by libjpeg-turbo for each MCU in order; `blocks` is null for MCUs that it skips.
 boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
-    if (!blocks && !scan.can_skip_) scan.make_skips();
+    if (scan.end_ - scan.next_ < kMcuBytes && !scan.interval_ended_) scan.fill();
     if (scan.restart_interval_ && !scan.n_mcus_to_restart_-- && !scan.restart()) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     BitReader bits{scan.next_, scan.reservoir_, scan.n_bits_};
     bool good = true;
     for (int n = 0; n < scan.n_blocks_ && good; ++n) {
         const Block& block = scan.blocks_[n];
         int& last_dc = scan.last_dc_[block.component];
-        good = blocks ? read_block(*block.dc, *block.ac, bits, last_dc, blocks[n][0])
-                      : skip_block(*block.dc, *block.ac, bits, last_dc);
+        if (!blocks && block.ac->can_skip()) good = skip_block(*block.dc, *block.ac, bits, last_dc);
+        else good = read_block(*block.dc, *block.ac, bits, last_dc, blocks ? blocks[n][0] : scan.unused_block_);
     }
     scan.next_ = bits.next;
     scan.reservoir_ = bits.reservoir;
@@ -273,42 +271,38 @@ boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     return TRUE;
 }
 
-void HuffmanScan::make_skips() {
-    for (int n = 0; n < n_blocks_; ++n) blocks_[n].ac->make_skips();
-    can_skip_ = true;
+void HuffmanScan::begin_interval() {
+    next_ = end_ = plain_;
+    interval_ended_ = false;
+    reservoir_ = 0;
+    n_bits_ = 0;
+    fill();
 }
 
-// The interval of the image that this thread decoded last, so that the next one finds memory.
-static std::vector<uint8_t, DefaultInitAllocator<uint8_t>>& thread_interval() {
-    thread_local std::vector<uint8_t, DefaultInitAllocator<uint8_t>> interval;
-    return interval;
-}
-
-HuffmanScan::~HuffmanScan() {
-    if (interval_.capacity() && interval_.capacity() <= kMaxScratchBytes) interval_.swap(thread_interval());
-}
-
-// Copy the bytes up to the next marker. A byte of 0xff is followed by a stuffed zero, which is left out (T.81, F.1.2.3).
-void HuffmanScan::copy_interval() {
-    if (!interval_.capacity()) interval_.swap(thread_interval());
+// Copy the next bytes up to a marker, as far as there is room. A byte of 0xff is followed by a stuffed zero, which is left
+// out (T.81, F.1.2.3).
+void HuffmanScan::fill() {
+    uint8_t* out = std::copy(next_, end_, plain_);
+    uint8_t* const out_end = plain_ + kPlainBytes;
     const uint8_t* in = payload_next_;
-    interval_.resize(static_cast<size_t>(payload_end_ - in) + kPadding);
-    uint8_t* out = interval_.data();
-    for (;;) {
-        const auto* stop = static_cast<const uint8_t*>(std::memchr(in, 0xff, static_cast<size_t>(payload_end_ - in)));
-        if (!stop) stop = payload_end_;
+    while (out < out_end) {
+        const auto n = static_cast<size_t>(std::min(payload_end_ - in, out_end - out));
+        const auto* stop = static_cast<const uint8_t*>(std::memchr(in, 0xff, n));
+        if (!stop) stop = in + n;
         out = std::copy(in, stop, out);
         in = stop;
-        if (payload_end_ - in < 2 || in[1]) break;
+        if (out == out_end) break;
+        if (payload_end_ - in < 2 || in[1]) {
+            interval_ended_ = true;
+            std::memset(out, 0, kMcuBytes);
+            break;
+        }
         *out++ = 0xff;
         in += 2;
     }
-    std::memset(out, 0, kPadding);
     payload_next_ = in;
-    next_ = interval_.data();
+    next_ = plain_;
     end_ = out;
-    reservoir_ = 0;
-    n_bits_ = 0;
 }
 
 // Read the restart marker between two intervals. Fewer than 8 bits, the padding of a byte, may precede it.
@@ -317,7 +311,7 @@ bool HuffmanScan::restart() {
         payload_next_[1] != JPEG_RST0 + next_restart_number_)
         return false;
     payload_next_ += 2;
-    copy_interval();
+    begin_interval();
     next_restart_number_ = (next_restart_number_ + 1) % 8;
     n_mcus_to_restart_ = restart_interval_ - 1;
     std::memset(last_dc_, 0, sizeof last_dc_);
@@ -325,7 +319,8 @@ bool HuffmanScan::restart() {
 }
 
 // Tell libjpeg-turbo where the scan ends, so that it goes on to read markers there.
-bool HuffmanScan::end_scan(jpeg_decompress_struct& info) const {
+bool HuffmanScan::end_scan(jpeg_decompress_struct& info) {
+    if (!interval_ended_) fill();
     if (n_bits_left() >= 8) return false;
     info.src->next_input_byte = payload_next_;
     info.src->bytes_in_buffer = static_cast<size_t>(payload_end_ - payload_next_);

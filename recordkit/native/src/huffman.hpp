@@ -1,7 +1,8 @@
 // Huffman decoding of baseline JPEGs, faster than libjpeg-turbo's own; libjpeg-turbo does the rest of the decoding.
 //
 // One table lookup decodes a code with the value after it, or two of them, from a 64-bit reservoir. The bytes of a scan
-// are copied without their byte stuffing first, so that a refill of the reservoir is one load without a branch. Damaged
+// are copied without their byte stuffing, some KiB at a time, so that a refill of the reservoir is one load without a
+// branch. Damaged
 // data raise libjpeg's error "bad Huffman code", so that decode_jpeg leaves the file to the reference engine.
 //
 // This class relies on private structures of libjpeg-turbo; huffman.cpp lists them. recordkit.native refuses to run with
@@ -13,11 +14,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <vector>
 
 #include <jpeglib.h>
 
-#include "common.hpp"
 #include "huffman_table.hpp"
 
 // Private structures: some packages of libjpeg-turbo lack this header, and without ELF objects jpeg_version.cpp cannot
@@ -37,11 +36,6 @@ constexpr bool kHasFastHuffman = false;
 // Decodes the one scan of an image. libjpeg-turbo keeps a pointer to it while it decodes, so that it must not move.
 class HuffmanScan {
   public:
-    HuffmanScan() = default;
-    ~HuffmanScan();
-    HuffmanScan(const HuffmanScan&) = delete;
-    HuffmanScan& operator=(const HuffmanScan&) = delete;
-
     // Let jpeg_start_decompress replace libjpeg-turbo's Huffman decoder by this one, if the image is of a kind that it
     // decodes and kHasFastHuffman.
     void install(jpeg_decompress_struct& info);
@@ -65,21 +59,28 @@ class HuffmanScan {
     static bool make_tables(const jpeg_decompress_struct& info);
     void begin(const jpeg_decompress_struct& info);
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
-    void copy_interval();
+    void begin_interval();
+    void fill();
     int64_t n_bits_left() const { return 8 * (end_ - next_) + n_bits_; }
-    void make_skips();
     bool restart();
-    bool end_scan(jpeg_decompress_struct& info) const;
+    bool end_scan(jpeg_decompress_struct& info);
 
-    // The bytes after the interval that is decoded, a marker first. They are those of the payload that was given to
-    // jpeg_mem_src, which the caller of the decoder owns and keeps until the image is decoded.
+    // Most bytes that an MCU can read: of damaged data, before decode_mcu sees that they are beyond the end.
+    static constexpr int kBlockBits = DCTSIZE2 * (kMaxCodeBits + kMaxDcValueBits);
+    static constexpr int kMcuBytes = D_MAX_BLOCKS_IN_MCU * kBlockBits / 8 + int{sizeof(uint64_t)};
+    static constexpr int kPlainBytes = 1 << 14;  // a copy that stays in the first cache
+    static_assert(kMcuBytes < kPlainBytes, "there is room for more bytes when an MCU might need them");
+
+    // The bytes that are not copied yet. They are those of the payload that was given to jpeg_mem_src, which the caller of
+    // the decoder owns and keeps until the image is decoded.
     const uint8_t* payload_next_ = nullptr;
     const uint8_t* payload_end_ = nullptr;
-    // The bytes of a restart interval, or of the whole scan if it has none, without byte stuffing. Zeros follow, which a
-    // damaged interval may be decoded into.
-    std::vector<uint8_t, DefaultInitAllocator<uint8_t>> interval_;
-    const uint8_t* next_ = nullptr;  // the first byte that is not in the reservoir yet
-    const uint8_t* end_ = nullptr;   // of the bytes, where the zeros begin
+    // Bytes of the scan without byte stuffing. After the last ones of a restart interval, or of a scan without these,
+    // zeros follow.
+    uint8_t plain_[kPlainBytes + kMcuBytes];
+    const uint8_t* next_ = nullptr;  // in plain_: the first byte that is not in the reservoir yet
+    const uint8_t* end_ = nullptr;   // in plain_: behind the last byte of the scan
+    bool interval_ended_ = false;    // a marker follows, or the end of the payload
     uint64_t reservoir_ = 0;         // the next bit of the scan is the most significant bit
     int n_bits_ = 0;                 // valid bits in the reservoir
 
@@ -88,7 +89,7 @@ class HuffmanScan {
     int n_blocks_ = 0;
     int last_dc_[MAX_COMPS_IN_SCAN] = {};  // DC value of the previous block of each component
     uint64_t n_mcus_left_ = 0;
-    bool can_skip_ = false;  // the tables have entries for blocks that are skipped
+    JBLOCK unused_block_;  // coefficients of skipped blocks, while a table has no entries for them
     unsigned restart_interval_ = 0, n_mcus_to_restart_ = 0;
     int next_restart_number_ = 0;  // 0 to 7
 };

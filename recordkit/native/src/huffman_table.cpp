@@ -59,6 +59,7 @@ void AcTable::make(const JHUFF_TBL& source) {
     });
     pair();
     has_skips_ = false;
+    n_skipped_ = 0;
 }
 
 void AcTable::pair() {

@@ -46,6 +46,7 @@ struct SkipEntry {
 };
 constexpr int kSkipBits = 12;
 constexpr uint8_t kNoSkip = 255;  // no code fits
+constexpr uint64_t kSkipsThatPay = 2000;
 static_assert(kTableBits <= kSkipBits, "an entry is made from those of kTableBits");
 static_assert(kEndOfBlock + kLastCoefficient < kNoSkip, "an advance has 8 bits");
 
@@ -110,17 +111,24 @@ struct DcTable : HuffmanCodes {
 
 struct AcTable : HuffmanCodes {
     AcEntry entries[1 << kTableBits] = {};
-    SkipEntry skip_entries[1 << kSkipBits] = {};  // valid after make_skips
+    SkipEntry skip_entries[1 << kSkipBits] = {};  // only if can_skip() or after make_skips()
 
     void make(const JHUFF_TBL& source);
     // Make the entries for blocks that are skipped, unless the table has them.
     void make_skips();
+    // True if the next block can be skipped by these entries. They are made when that pays: their making takes as long as
+    // they save in kSkipsThatPay blocks, and a table lasts for one image or for all images of a dataset.
+    bool can_skip() {
+        if (!has_skips_ && ++n_skipped_ >= kSkipsThatPay) make_skips();
+        return has_skips_;
+    }
 
   private:
     // Add second symbols to the entries.
     void pair();
 
     bool has_skips_ = false;
+    uint64_t n_skipped_ = 0;  // blocks without these entries
 };
 
 }  // namespace recordkit
