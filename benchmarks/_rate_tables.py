@@ -1,4 +1,4 @@
-"""The tables of rates that `_run.compare_commands` measured, made from `results/`."""
+"""The tables of rates of loaders and programs, made from `results/`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from _results import read_facts
+
+from recordkit.bench.equivalence import OTHER_WORK
 
 
 def rates(name: str) -> Callable[[], list[str]]:
@@ -30,17 +32,37 @@ def _question(question: dict[str, Any]) -> list[str]:
     return lines
 
 
-def entropy() -> list[str]:
-    """Return the time of a Huffman symbol by each decoder."""
-    about, (facts,) = read_facts("entropy")
-    lines = [f"| {about['date']} | ns a symbol (lowest to highest) | ticks a symbol |", "| --- | --- | --- |"]
-    for case in facts["cases"]:
-        low, middle, high = (
-            1e9 / rate for rate in (max(case["img_s"]), statistics.median(case["img_s"]), min(case["img_s"]))
-        )
-        ticks = facts["ticks_a_symbol"][case["title"]]
-        lines.append(f"| {case['title']} | {middle:.2f} ({low:.2f} to {high:.2f}) | {ticks:.1f} |")
+def loading_rows() -> list[str]:
+    """Return the rates of all loaders on each kind of file, and how many times as fast recordkit is."""
+    about, questions = read_facts("loading")
+    lines = [f"| {about['date']} | img/s (lowest to highest) | recordkit native beside it |", "| --- | --- | --- |"]
+    for question in questions:
+        lines.append(f"| **{question['question']}** | | |")
+        measured = [case for case in question["cases"] if case["status"] == "measured"]
+        native = next(statistics.median(case["img_s"]) for case in measured if case["title"] == "recordkit native")
+        for case in sorted(measured, key=lambda case: -statistics.median(case["img_s"])):
+            note = ", other work" if case["name"] in OTHER_WORK and case["note"] else ""
+            ratio = native / statistics.median(case["img_s"])
+            lines.append(f"| {case['title']}{note} | {spread(case['img_s'])} | x{ratio:.2f} |")
     return lines
+
+
+def colors() -> list[str]:
+    """Return the rates of loaders that change colours, and their ratios to MXNet's iterator."""
+    about, questions = read_facts("colors")
+    titles = " | ".join(each["question"] for each in questions)
+    lines = [f"| {about['date']}, img/s | {titles} |", f"| --- |{' --- |' * len(questions)}"]
+    for name in (case["title"] for case in questions[0]["cases"]):
+        cases = [next(case for case in each["cases"] if case["title"] == name) for each in questions]
+        lines.append(f"| {name} | {' | '.join(map(_color_cell, cases))} |")
+    return lines
+
+
+def _color_cell(case: dict[str, Any]) -> str:
+    if case["median_img_s"] is None:
+        return str(case["note"])
+    note = f", {case['note']}" if case["note"] else ""
+    return f"{case['median_img_s']:,.0f} (x{case['ratio']:.2f}){note}"
 
 
 def spread(rates_of_rounds: Sequence[float]) -> str:

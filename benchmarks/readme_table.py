@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import _cluster_tables as cluster
-from _rate_tables import entropy, rates
+from _core_tables import entropy, planes_difference, planes_output, threads
+from _rate_tables import colors, loading_rows, rates
 from _results import RESULTS, read_facts
 from _store_tables import faults, fetched_bytes, kills, object_store
 
@@ -153,67 +154,6 @@ def functions() -> list[str]:
     return lines + [f"| {row['steps']} | {row['cpu_us']:,.0f} |" for row in facts["rows"]]
 
 
-def colors() -> list[str]:
-    """Return the rates of loaders that change colours, and their ratios to MXNet's iterator."""
-    about, questions = read_facts("colors")
-    titles = " | ".join(each["question"] for each in questions)
-    lines = [f"| {about['date']}, img/s | {titles} |", f"| --- |{' --- |' * len(questions)}"]
-    for name in (case["title"] for case in questions[0]["cases"]):
-        cases = [next(case for case in each["cases"] if case["title"] == name) for each in questions]
-        lines.append(f"| {name} | {' | '.join(map(_color_cell, cases))} |")
-    return lines
-
-
-def _color_cell(case: dict[str, Any]) -> str:
-    if case["median_img_s"] is None:
-        return str(case["note"])
-    note = f", {case['note']}" if case["note"] else ""
-    return f"{case['median_img_s']:,.0f} (x{case['ratio']:.2f}){note}"
-
-
-def planes_output() -> list[str]:
-    """Return bytes and PSNR of packs by planes and as RGB."""
-    about, (facts,) = read_facts("planes")
-    kinds = {row["photos"]: row["n"] for row in facts["outputs"] if row["photos"] != "no chroma"}
-    titles = " | ".join(f"{n} photos with {kind}" for kind, n in kinds.items())
-    lines = [f"| {about['date']} | {titles} |", f"| --- |{' --- |' * len(kinds)}"]
-    for way in dict.fromkeys(row["way"] for row in facts["outputs"]):
-        rows = [row for row in facts["outputs"] if row["way"] == way and row["photos"] in kinds]
-        cells = [f"{row['psnr_db']:.2f} dB ({row['lowest_psnr_db']:.2f}), {row['bytes']:,} bytes" for row in rows]
-        lines.append(f"| {way} | {' | '.join(cells)} |")
-    return lines
-
-
-def planes_difference() -> list[str]:
-    """Return the differences of planes, of Y, Cb and Cr."""
-    about, (facts,) = read_facts("planes")
-    lines = [
-        f"| {about['date']} | between | mean | mean of the worst photo | 99.9th percentile | largest |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in facts["differences"]:
-        values = [", ".join(f"{value:.2f}" for value in row[name]) for name in ("mean", "worst_mean")]
-        values += [", ".join(f"{value:.0f}" for value in row[name]) for name in ("worst_p999", "worst_max")]
-        lines.append(f"| {row['photos']} | {row['between']} | {' | '.join(values)} |")
-    return lines
-
-
-def threads() -> list[str]:
-    """Return the counts per image with each number of threads, and the serial share."""
-    about, (facts,) = read_facts("threads")
-    titles = ("allocations", "of 128 KiB or more", "locks", "futex calls", "memory calls", "page faults", "switches")
-    names = ("allocations", "large", "locks", "futex", "memory", "faults", "switches")
-    n_cores = " and ".join(facts["rows"][0]["speedups"])
-    heads = ("threads", *titles, "CPU", "main thread", "serial", f"speed-up on {n_cores} cores")
-    lines = [f"| {about['date']}, per image | {' | '.join(heads)} |", f"| --- |{' --- |' * len(heads)}"]
-    for row in facts["rows"]:
-        cells = [f"{abs(row[name]):.2f}" for name in names]  # differences of two runs, which may be a little below 0
-        cells += [f"{1e6 * row[name]:.1f} µs" for name in ("cpu_s", "main_s")]
-        speedups = " and ".join(f"{speedup:.0f}" for speedup in row["speedups"].values())
-        lines.append(f"| {row['case']} | {row['threads']} | {' | '.join(cells)} | {row['serial']:.0%} | {speedups} |")
-    return lines
-
-
 def photographs() -> list[str]:
     """Return how many pictures of handwriting were named right, for all ways but the published images themselves."""
     about, (facts,) = read_facts("photographs")
@@ -268,6 +208,7 @@ TABLES = {
         agreement,
         slowed,
         growth,
+        loading_rows,
         rates("packing"),
         entropy,
         upkeep,

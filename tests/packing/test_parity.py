@@ -75,7 +75,7 @@ def test_every_kind_of_jpeg_decodes_to_the_same_pixels(kind, mode, channels):
     "options", [{}, {"restart_marker_blocks": 7}, {"subsampling": 0, "restart_marker_rows": 9}], ids=str
 )
 def test_scans_of_many_kib_decode_to_the_same_pixels_also_if_they_are_damaged(options):
-    payload = save(picture(noise(160, 200)), "JPEG", quality=97, **options)
+    payload = save(picture(noise(200, 240)), "JPEG", quality=97, **options)
     assert len(payload) > 3 << 14 and check_decoding(payload, 3)
     for place in range(len(payload) // 2, len(payload), 4999):
         check_decoding(payload[:place] + b"\xff\xd9", 3)
