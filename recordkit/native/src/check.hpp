@@ -29,7 +29,7 @@ struct CheckedRecords {
 CheckedRecords check_records(const File& file, const uint64_t* offsets, size_t n,
                              const std::function<bool(Span)>& decodes, const std::function<bool()>& is_due);
 
-// Tell good images from damaged ones: everything in the file that can be damaged is decoded, and no pixels are made.
+// Tell good images from those in which a decoder notices damage, without making pixels.
 // Throws Unsupported if the reference engine has to decode the image.
 void check_image(Span payload);
 

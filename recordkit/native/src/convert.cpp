@@ -51,6 +51,29 @@ void normalize(const RowValues& source, uint16_t* to) {
         to[i] = to_float16((static_cast<float>(source.values[i]) - source.mean) * source.factor);
 }
 
+// The values of a row after which the constants of its channels begin anew together with a vector, for 1 to 4 channels.
+constexpr uint32_t kPattern = 24;
+static_assert(kPattern % 8 == 0 && kPattern % 3 == 0 && kPattern % 4 == 0, "vectors and pixels fill it");
+
+// The constants of rows whose channels are interleaved, repeated for kPattern values. They are made once for an image.
+struct InterleavedConstants {
+    alignas(32) float mean[kPattern];
+    alignas(32) float factor[kPattern];
+
+    explicit InterleavedConstants(const Target& target) {
+        for (uint32_t k = 0; k < kPattern; ++k) {
+            mean[k] = target.mean[k % target.channels];
+            factor[k] = target.factor[k % target.channels];
+        }
+    }
+};
+
+template <typename T>
+void normalize_interleaved(const uint8_t* values, uint32_t n, const InterleavedConstants& constants, T* to) {
+    for (uint32_t i = 0, k = 0; i < n; ++i, k = k + 1 < kPattern ? k + 1 : 0)
+        normalize({values + i, 1, constants.mean[k], constants.factor[k]}, to + i);
+}
+
 // Split a row into one array for each channel.
 void deinterleave(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* const out[4]) {
     for (uint32_t c = 0; c < channels; ++c)
@@ -71,24 +94,17 @@ TARGET void normalize_avx2(const RowValues& source, float* to) {
     for (; i < source.n; ++i) to[i] = (static_cast<float>(source.values[i]) - source.mean) * source.factor;
 }
 
-// The values of a row after which the constants of its channels begin anew together with a vector, for 1 to 4 channels.
-constexpr uint32_t kPattern = 24;
-static_assert(kPattern % 8 == 0 && kPattern % 3 == 0 && kPattern % 4 == 0, "vectors and pixels fill it");
-
-TARGET void normalize_interleaved_avx2(const uint8_t* values, uint32_t n, uint32_t channels, const Target& target,
+TARGET void normalize_interleaved_avx2(const uint8_t* values, uint32_t n, const InterleavedConstants& constants,
                                        float* to) {
-    alignas(32) float mean[kPattern], factor[kPattern];
-    for (uint32_t i = 0; i < kPattern; ++i)
-        mean[i] = target.mean[i % channels], factor[i] = target.factor[i % channels];
     uint32_t i = 0;
     for (; i + kPattern <= n; i += kPattern)
         for (uint32_t k = 0; k < kPattern; k += 8) {
             const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(values + i + k));
             const __m256 pixels = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
-            const __m256 centred = _mm256_sub_ps(pixels, _mm256_load_ps(mean + k));
-            _mm256_storeu_ps(to + i + k, _mm256_mul_ps(centred, _mm256_load_ps(factor + k)));
+            const __m256 centred = _mm256_sub_ps(pixels, _mm256_load_ps(constants.mean + k));
+            _mm256_storeu_ps(to + i + k, _mm256_mul_ps(centred, _mm256_load_ps(constants.factor + k)));
         }
-    for (uint32_t k = 0; i < n; ++i, ++k) to[i] = (static_cast<float>(values[i]) - mean[k]) * factor[k];
+    normalize_interleaved(values + i, n - i, constants, to + i);
 }
 
 // Mirror five RGB pixels at a time and return the number of pixels done. A vector holds one byte more than five pixels;
@@ -173,19 +189,12 @@ void mirror_row(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* out)
 }
 
 template <typename T>
-void normalize_interleaved(const uint8_t* row, uint32_t n, uint32_t channels, const Target& target, T* to) {
-    for (uint32_t x = 0; x < n; x += channels)
-        for (uint32_t c = 0; c < channels; ++c)
-            normalize({row + x + c, 1, target.mean[c], target.factor[c]}, to + x + c);
-}
-
-template <typename T>
-void normalize_interleaved_fast(const uint8_t* row, uint32_t n, uint32_t channels, const Target& target, T* to) {
+void normalize_interleaved_fast(const uint8_t* row, uint32_t n, const InterleavedConstants& constants, T* to) {
 #if RECORDKIT_X86
     if constexpr (std::is_same_v<T, float>)
-        if (kAvx2) return normalize_interleaved_avx2(row, n, channels, target, to);
+        if (kAvx2) return normalize_interleaved_avx2(row, n, constants, to);
 #endif
-    normalize_interleaved(row, n, channels, target, to);
+    normalize_interleaved(row, n, constants, to);
 }
 
 template <typename T>
@@ -216,14 +225,21 @@ void write_interleaved(const ImageView& image, bool mirror, const Target& target
     const uint32_t n = image.width * image.channels;
     thread_local std::vector<uint8_t> mirror_scratch;
     if (mirror_scratch.size() < n) mirror_scratch.resize(n);
-    for (uint32_t y = 0; y < image.height; ++y, out += n) {
-        const uint8_t* row = image.row(y);
-        if (mirror) {
-            mirror_row(row, image.width, image.channels, mirror_scratch.data());
-            row = mirror_scratch.data();
+    const auto each_row = [&](const auto& write) {
+        for (uint32_t y = 0; y < image.height; ++y, out += n) {
+            const uint8_t* row = image.row(y);
+            if (mirror) {
+                mirror_row(row, image.width, image.channels, mirror_scratch.data());
+                row = mirror_scratch.data();
+            }
+            write(row);
         }
-        if constexpr (sizeof(T) == 1) std::memcpy(out, row, n);
-        else normalize_interleaved_fast(row, n, image.channels, target, out);
+    };
+    if constexpr (sizeof(T) == 1) {
+        each_row([&](const uint8_t* row) { std::memcpy(out, row, n); });
+    } else {
+        const InterleavedConstants constants(target);
+        each_row([&](const uint8_t* row) { normalize_interleaved_fast(row, n, constants, out); });
     }
 }
 

@@ -79,7 +79,7 @@ struct LongCode {
     int symbol = 0, code_bits = 0;
 };
 
-// What DC and AC tables share: the codes of a table of libjpeg.
+// HuffmanCodes holds what DC and AC tables share: the codes of a table of libjpeg.
 class HuffmanCodes {
   public:
     bool is_made_from(const JHUFF_TBL& source) const;

@@ -310,7 +310,7 @@ Image Jpeg::decode() {
     return image;
 }
 
-// Only entropy-coded data can be damaged: the inverse DCT and what follows accept all coefficients.
+// A decoder notices damage in entropy-coded data alone: the inverse DCT and what follows accept all coefficients.
 void Jpeg::check() {
     Decoder& decoder = *decoder_;
     auto& info = decoder.info;

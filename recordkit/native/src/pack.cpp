@@ -43,9 +43,9 @@ constexpr uint32_t kBlock = 8;
 
 uint32_t whole_blocks(uint32_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
 
-// Whether chroma of full size may be halved by the decoder, whose mean of four samples is not quite theirs: only if at least
-// a third of the columns and rows are to go, so that the resize takes means of it again. With less, single samples of
-// photographs differ from the reference engine by more than 8 levels (benchmarks/compare_planes.py).
+// The decoder may halve chroma of full size if at least a third of the columns and rows are to go, because the resize then
+// takes means of it again. Its mean of four samples is not quite theirs: with less to go, single samples of photographs
+// differ from the reference engine by more than 8 levels (benchmarks/compare_planes.py).
 bool may_halve_chroma(const Rect& part, const Size& size) {
     return uint64_t(part.width) * 2 >= uint64_t(size.width) * 3 &&
            uint64_t(part.height) * 2 >= uint64_t(size.height) * 3;
