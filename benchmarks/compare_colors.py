@@ -20,14 +20,13 @@ compare those of recordkit with MXNet's formulas.
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from _run import write
-from compare_packing import write_list
+from compare_packing import copy_digits, write_list
 
 import recordkit as rk
 from recordkit.bench.plan import BenchPlan
@@ -52,10 +51,7 @@ def photos(folder: Path, scratch: Path) -> Iterator[tuple[str, str, Workload]]:
 
 def mnist(folder: Path, scratch: Path) -> Iterator[tuple[str, str, Workload]]:
     """Pack digits, and yield the same."""
-    digits = scratch / "mnist"
-    digits.mkdir()
-    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
-        shutil.copy(folder / name, digits / name)
+    digits = copy_digits(folder, scratch)
     rk.pack(digits, scratch / "digits")
     yield "digits: brightness and contrast", "gray", resolve_workload(scratch / "digits_train.rec", preset="crop")
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from _run import write
-from compare_packing import write_list
+from compare_packing import copy_digits, write_list
 
 import recordkit as rk
 from recordkit.bench.commands import time_commands
@@ -85,10 +85,7 @@ def photos(folder: Path, scratch: Path, n_records: int = 1000) -> Iterator[Quest
 
 def mnist(folder: Path, scratch: Path) -> Iterator[Question]:
     """Pack digits in three encodings and yield their workloads."""
-    digits = scratch / "mnist"
-    digits.mkdir()
-    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
-        shutil.copy(folder / name, digits / name)
+    digits = copy_digits(folder, scratch)
     for encoding in ("png", "jpg", "raw"):
         rk.pack(digits, scratch / encoding, plan=rk.PackPlan(encoding=encoding))
         workload = resolve_workload(scratch / f"{encoding}_train.rec")

@@ -40,6 +40,15 @@ def write_list(path: Path, folder: Path, n_rows: int, *, min_side: int = 0) -> P
     return path
 
 
+def copy_digits(folder: Path, scratch: Path) -> Path:
+    """Copy MNIST's training files, without those of its tests, and return their folder."""
+    digits = scratch / "mnist"
+    digits.mkdir()
+    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
+        shutil.copy(folder / name, digits / name)
+    return digits
+
+
 def photos(folder: Path, scratch: Path, rounds: int) -> dict[str, object]:
     """Time decoding, resizing and encoding."""
     n_rows = 1000
@@ -73,10 +82,7 @@ def small(folder: Path, scratch: Path, rounds: int) -> dict[str, object]:
 
 def mnist(folder: Path, scratch: Path, rounds: int) -> dict[str, object]:
     """Time packing of pixels as png and raw."""
-    train = scratch / "mnist"
-    train.mkdir()
-    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
-        shutil.copy(folder / name, train / name)
+    train = copy_digits(folder, scratch)
     pack = [*PACK, "--report", str(train), str(scratch / "recordkit")]
     commands = {
         f"recordkit {engine}, {encoding}": [*pack, "--encoding", encoding, "--engine", engine]
